@@ -1,0 +1,1 @@
+"""From bytes to a reading, in plain Python: no HTTP, no TensorFlow."""
