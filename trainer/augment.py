@@ -1,0 +1,65 @@
+"""Light augmentation of 28×28 pictures: one resampling for affine and elastic distortion, then the stroke's thickness.
+
+Elastic distortion after P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to visual
+document analysis" (ICDAR 2003), with the displacement drawn on a coarse grid and interpolated.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.canvas import CANVAS
+from trainer.recipe import Recipe
+
+_GRID = 5
+_CHUNK = 4_096
+
+
+def augment(images: NDArray[np.uint8], recipe: Recipe, seed: list[int]) -> NDArray[np.uint8]:
+    """Each of `images`, uint8 `[N, 28, 28]`, distorted at random; depends on the pictures, the recipe and `seed` alone."""
+    rng = np.random.default_rng(seed)
+    out = np.empty_like(images)
+    for start in range(0, len(images), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        _augment_chunk(images[chunk], out[chunk], recipe, rng)
+    return out
+
+
+def _augment_chunk(
+    images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator
+) -> None:
+    maps = _maps(len(images), recipe, rng)
+    thickness = rng.uniform(-1, 1, len(images)) * (rng.random(len(images)) < recipe.thickness)
+    for i, image in enumerate(images):
+        warped = cv2.remap(image, maps[i, 0], maps[i, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        out[i] = warped if thickness[i] == 0 else _thicken(warped, float(thickness[i]))
+
+
+def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Where each picture's pixels come from: float32 `[count, 2, 28, 28]`, x then y."""
+    angle = np.deg2rad(rng.uniform(-recipe.rotation, recipe.rotation, count))
+    scale = np.exp(rng.uniform(-recipe.scale, recipe.scale, (count, 2)))
+    shear = rng.uniform(-recipe.shear, recipe.shear, count)
+    shift = rng.uniform(-recipe.shift, recipe.shift, (count, 2, 1, 1))
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
+    lean = np.zeros((count, 2, 2))
+    lean[:, 0, 0], lean[:, 0, 1], lean[:, 1, 1] = 1 / scale[:, 0], shear, 1 / scale[:, 1]
+    middle = (CANVAS - 1) / 2
+    y, x = np.mgrid[:CANVAS, :CANVAS] - middle
+    maps = np.einsum("nij,jhw->nihw", lean @ turn, np.stack([x, y])) + middle + shift
+    if recipe.elastic:
+        coarse = rng.normal(0, recipe.elastic, (count, 2, _GRID, _GRID))
+        basis = cv2.resize(np.eye(_GRID), (_GRID, CANVAS), interpolation=cv2.INTER_CUBIC)
+        maps += np.einsum("hi,ncij,wj->nchw", basis, coarse, basis, optimize=True)
+    return maps.astype(np.float32)
+
+
+def _thicken(image: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:
+    """Strokes up to a pixel thicker (`amount` to 1) or thinner (to −1) on each side, by blending with morphology's answer."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    changed = cv2.dilate(image, cross) if amount > 0 else cv2.erode(image, cross)
+    share = abs(amount) if amount > 0 else 0.8 * abs(amount)  # a full erosion wipes thin strokes out
+    return np.asarray(cv2.addWeighted(image, 1 - share, changed, share, 0), np.uint8)

@@ -1,0 +1,95 @@
+"""`manifest.json` as the trainer writes it; docs/artifact.md says what the fields mean."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputContract(_Strict):
+    canvas: int = 28
+    box: int = 20
+    centering: Literal["mass"] = "mass"
+    ink: Literal["bright"] = "bright"
+
+
+class Thresholds(_Strict):
+    confidence: float
+    digit_probability: float
+
+
+class DataSet(_Strict):
+    name: str
+    pictures: int
+    sha256: str
+
+
+class Metrics(DataSet):
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    ece: float
+    coverage: float
+    accuracy_of_ok: float
+
+
+class Manifest(_Strict):
+    schema_version: int = SCHEMA_VERSION
+    name: str = "digits"
+    version: int
+    created: str
+    source_commit: str
+    command: str
+    seed: int
+    libraries: dict[str, str]
+    labels: tuple[int, ...] = tuple(range(10))
+    input: InputContract = InputContract()
+    thresholds: Thresholds
+    parameters: int
+    training_data: tuple[DataSet, ...]
+    metrics: tuple[Metrics, ...]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def libraries() -> dict[str, str]:
+    """The versions that a result depends on."""
+    names = {"tensorflow": ("tensorflow-cpu", "tensorflow"), "keras": ("keras",), "numpy": ("numpy",), "opencv": ("opencv-python-headless",)}
+    found = {"python": platform.python_version()}
+    for name, packages in names.items():
+        for package in packages:
+            try:
+                found[name] = metadata.version(package)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def source_commit() -> str:
+    """The checkout's commit, with `+changes` where files differ from it; "unknown" outside a checkout."""
+
+    def git(*words: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,187 @@
+"""The measured parts that the model card and the evaluation report share, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer import figures, html
+from trainer.evaluate import Evaluation
+from trainer.metrics import Proportion, Reliability
+
+
+def percent(p: Proportion) -> str:
+    """A share, or a dash where there is nothing to take a share of."""
+    return f"{p.value:.2%}" if p.trials else "–"
+
+
+def interval(p: Proportion) -> str:
+    """A share's 95 % interval."""
+    return f"{100 * p.low:.2f} to {p.high:.2%}" if p.trials else "–"
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The figures that everything else explains."""
+    e = evaluation
+    return html.tiles(
+        [
+            ("Accuracy", percent(e.accuracy), f"{interval(e.accuracy)} (95 %)"),
+            ("Wrong", f"{e.accuracy.failures}", f"of {e.accuracy.trials:,} pictures"),
+            ("Answered ok", percent(e.coverage), f"{interval(e.coverage)} (95 %)"),
+            (
+                "Accuracy of ok",
+                percent(e.accuracy_of_ok),
+                f"{e.accuracy_of_ok.failures} of {e.coverage.successes:,} wrong",
+            ),
+            ("Calibration error (ECE)", f"{e.ece:.4f}", "15 bins of equal width"),
+            ("Taken for a digit", percent(e.kept), f"{e.kept.failures} of {e.kept.trials:,} refused"),
+        ]
+    )
+
+
+def statuses(evaluation: Evaluation) -> str:
+    """What the thresholds make of the pictures."""
+    e = evaluation
+    right = e.predicted == e.labels
+    kept = e.digit_probability >= e.thresholds.digit_probability
+    sure = e.confidence >= e.thresholds.confidence
+    rows: list[Sequence[object]] = []
+    for name, mask in (("ok", kept & sure), ("uncertain", kept & ~sure), ("not_a_digit", ~kept)):
+        wrong = int((mask & ~right).sum())
+        rows.append([name, f"{mask.sum():,}", f"{mask.mean():.2%}", wrong])
+    t = e.thresholds
+    return html.table(
+        ["status", "pictures", "share", "wrong digit"],
+        rows,
+        f"ok: digit_probability ≥ {t.digit_probability:.4g} and confidence ≥ {t.confidence:.4g}; uncertain: only the first.",
+    )
+
+
+def per_class(evaluation: Evaluation) -> str:
+    """Precision and recall of each digit, with intervals."""
+    counts = evaluation.confusion.sum(axis=1)
+    rows = [
+        [digit, f"{counts[digit]:,}", percent(precision), interval(precision), percent(recall), interval(recall)]
+        for digit, (precision, recall) in enumerate(zip(evaluation.precision, evaluation.recall, strict=True))
+    ]
+    head = ["digit", "pictures", "precision", "95 % interval", "recall", "95 % interval"]
+    caption = (
+        "Precision: of what was read as this digit, the share that was. Recall: of this digit, the share read as it."
+    )
+    return html.table(head, rows, caption)
+
+
+def confusion(evaluation: Evaluation) -> str:
+    """The confusion matrix; the tint of a mistake's cell grows with its count."""
+    matrix = evaluation.confusion
+    most = max(1, int((matrix - np.diag(np.diagonal(matrix))).max()))
+
+    def cell(row: int, column: int) -> str:
+        count = int(matrix[row, column])
+        if not count:
+            return '<td class="zero">·</td>'
+        tint = "var(--good) / .16" if row == column else f"var(--bad) / {0.12 + 0.5 * count / most:.2f}"
+        return f'<td style="background: rgb({tint})">{count}</td>'
+
+    head = "".join(f'<th scope="col">{digit}</th>' for digit in range(10))
+    body = "\n".join(
+        f'<tr><th scope="row">{row}</th>{"".join(cell(row, column) for column in range(10))}</tr>' for row in range(10)
+    )
+    return (
+        '<div class="scroll"><table class="confusion"><caption>Row: as labelled. Column: as read.</caption>\n'
+        f'<thead><tr><th scope="col">label</th>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def calibration(points: Reliability, ece: float, name: str = "reliability") -> str:
+    """Reliability diagram and its numbers; one call per data set, each with a `name` of its own."""
+    rows = [
+        [f"{low:.3f} to {high:.3f}", f"{count:,}", f"{sure:.4f}", f"{right:.4f}", f"{right - sure:+.4f}"]
+        for low, high, count, sure, right in zip(
+            points.edges[:-1], points.edges[1:], points.count, points.confidence, points.accuracy, strict=True
+        )
+        if count
+    ]
+    table = html.table(
+        ["confidence", "pictures", "mean confidence", "accuracy", "gap"], rows, "Bins without pictures left out."
+    )
+    diagram = html.figure(
+        figures.reliability_diagram(name, points),
+        "Bars show 95 % Wilson intervals: bins of few pictures say little. Above the diagonal: better than it claims.",
+    )
+    text = html.paragraph(
+        f"Expected calibration error {ece:.4f}: how far, on average over pictures, the stated confidence is from the "
+        "share that was right (15 bins of equal width, Guo et al. 2017)."
+    )
+    return text + f'\n<div class="row">{diagram}{table}</div>'
+
+
+def selective(evaluation: Evaluation) -> str:
+    """Risk over coverage: what refusing the least sure pictures buys."""
+    coverage, risk = evaluation.curve
+    total = evaluation.accuracy.trials
+    rows: list[Sequence[object]] = []
+    for share in (0.9, 0.95, 0.98, 0.99, 0.995, 1.0):
+        at = min(int(np.searchsorted(coverage, share - 1e-12)), len(coverage) - 1)
+        level = float(np.sort(evaluation.confidence)[::-1][round(coverage[at] * total) - 1])
+        wrong = round(risk[at] * coverage[at] * total)
+        rows.append([f"{coverage[at]:.2%}", f"{level:.4f}", wrong, f"{risk[at]:.3%}"])
+    ok = evaluation.coverage.value, 1 - evaluation.accuracy_of_ok.value
+    chosen = ok if evaluation.accuracy_of_ok.trials else None
+    chart = html.figure(
+        figures.risk_coverage_curve("risk", coverage, risk, chosen),
+        "Pictures ordered by confidence alone (El-Yaniv & Wiener 2010). The point also asks for digit_probability.",
+    )
+    table = html.table(
+        ["coverage", "confidence ≥", "wrong", "risk"], rows, "Risk: share wrong among the pictures covered."
+    )
+    return f'<div class="row">{chart}{table}</div>'
+
+
+def training(history: Sequence[Mapping[str, Any]]) -> str:
+    """The curves of a run, from one record per epoch; what a record lacks is left out."""
+
+    def column(key: str) -> NDArray[np.float64]:
+        return np.array([record.get(key, np.nan) for record in history], np.float64)
+
+    epochs = np.arange(1, len(history) + 1)
+    error = {
+        label: (epochs, 100 * (1 - column(key)))
+        for key, label in (("accuracy", "training, augmented"), ("val_accuracy", "validation"))
+        if not np.isnan(column(key)).all()
+    }
+    losses = {
+        label: (epochs, column(key))
+        for key, label in (("loss", "training, augmented"), ("val_loss", "validation"))
+        if not np.isnan(column(key)).all()
+    }
+    rate = {"learning rate": (epochs, column("learning_rate"))}
+    charts = [
+        html.figure(
+            figures.lines("error", error, "epoch", "wrong, %", "Error over epochs", log=True), "Error, logarithmic."
+        ),
+        html.figure(figures.lines("loss", losses, "epoch", "loss", "Loss over epochs"), "Loss."),
+        html.figure(
+            figures.lines("rate", rate, "epoch", "learning rate", "Learning rate over epochs"), "Learning rate."
+        ),
+    ]
+    head = ["epoch", "loss", "accuracy", "validation accuracy", "learning rate", "seconds"]
+    keys = ("loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
+    formats = (".4f", ".4f", ".4f", ".2e", ".1f")
+    rows = [
+        [
+            epoch,
+            *(format(record[key], style) if key in record else "–" for key, style in zip(keys, formats, strict=True)),
+        ]
+        for epoch, record in zip(epochs, history, strict=True)
+    ]
+    seconds = float(np.nansum(column("seconds")))
+    text = html.paragraph(
+        f"{len(history)} epochs in {seconds / 60:.1f} minutes. Training figures are of augmented pictures (and include "
+        "dropout), so they lie below those of the untouched validation pictures."
+    )
+    details = f"<details><summary>Every epoch</summary>{html.table(head, rows)}</details>"
+    return f'{text}\n<div class="row">{"".join(charts)}</div>\n{details}'
