@@ -16,7 +16,6 @@ _ARTIFACTS = Path("artifacts/digits")
 def main(words: list[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 2 for what the caller can mend, 130 when interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # its default; said aloud, TensorFlow does not remark on it
     arguments = _parser().parse_args(words)
     try:
         arguments.run_command(arguments)
@@ -66,8 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (explore, train, evaluate, export):
         command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
     for command in (train, export):
-        command.add_argument("--artifacts", type=Path, default=_ARTIFACTS, metavar="DIR", help="where versions are published")
-        command.add_argument("--verify", metavar="COMMAND", help="run on the staged version; it is published if this exits 0")
+        command.add_argument(
+            "--artifacts", type=Path, default=_ARTIFACTS, metavar="DIR", help="where versions are published"
+        )
+        command.add_argument(
+            "--verify", metavar="COMMAND", help="run on the staged version; it is published if this exits 0"
+        )
         command.add_argument("--any-data", action="store_true", help="take IDX files that are not MNIST's")
     return parser
 

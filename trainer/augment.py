@@ -27,9 +27,7 @@ def augment(images: NDArray[np.uint8], recipe: Recipe, seed: list[int]) -> NDArr
     return out
 
 
-def _augment_chunk(
-    images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator
-) -> None:
+def _augment_chunk(images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator) -> None:
     maps = _maps(len(images), recipe, rng)
     thickness = rng.uniform(-1, 1, len(images)) * (rng.random(len(images)) < recipe.thickness)
     for i, image in enumerate(images):
@@ -54,7 +52,7 @@ def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.fl
         coarse = rng.normal(0, recipe.elastic, (count, 2, _GRID, _GRID))
         basis = cv2.resize(np.eye(_GRID), (_GRID, CANVAS), interpolation=cv2.INTER_CUBIC)
         maps += np.einsum("hi,ncij,wj->nchw", basis, coarse, basis, optimize=True)
-    return maps.astype(np.float32)
+    return np.asarray(maps, np.float32)
 
 
 def _thicken(image: NDArray[np.uint8], amount: float) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Calibration and thresholds, fitted on the validation split: as it is, and distorted, so that confidence holds on bad pictures too.
+"""Calibration and thresholds, fitted on the validation split, plain and distorted, so that they hold on bad pictures too.
 
 Temperature scaling after C. Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017); for `digit_probability` the scaling
 of J. Platt, "Probabilistic Outputs for Support Vector Machines" (1999).
@@ -22,7 +22,7 @@ _HIGHEST = 0.995  # a threshold of confidence above this would call nearly every
 
 @dataclass(frozen=True)
 class Calibration:
-    """probabilities = softmax(logits / temperature); digit_probability = sigmoid(slope · logit + offset); and the thresholds."""
+    """probabilities = softmax(logits / temperature), digit_probability = sigmoid(slope · logit + offset), thresholds."""
 
     temperature: float
     slope: float
@@ -38,7 +38,9 @@ def calibrate(model: Any, pool: Pool, recipe: Recipe) -> Calibration:
     labels = np.concatenate([pool.validation_labels, pool.validation_labels])
     _, outlier = logits(model, pool.validation_outliers)
     temperature = fit_temperature(digits, labels)
-    slope, offset = fit_platt(np.concatenate([is_digit, outlier]), np.arange(len(is_digit) + len(outlier)) < len(is_digit))
+    slope, offset = fit_platt(
+        np.concatenate([is_digit, outlier]), np.arange(len(is_digit) + len(outlier)) < len(is_digit)
+    )
     probabilities = softmax(digits / temperature)
     plain = slope * is_digit[: len(pool.validation_images)] + offset
     return Calibration(
@@ -56,7 +58,9 @@ def fit_temperature(values: NDArray[np.float64], labels: NDArray[np.int64]) -> f
     def loss(log_temperature: float) -> float:
         scaled = values / np.exp(log_temperature)
         top = scaled.max(1)
-        return float((np.log(np.exp(scaled - top[:, None]).sum(1)) + top - scaled[np.arange(len(labels)), labels]).mean())
+        return float(
+            (np.log(np.exp(scaled - top[:, None]).sum(1)) + top - scaled[np.arange(len(labels)), labels]).mean()
+        )
 
     low, high, ratio = np.log(0.05), np.log(20.0), (np.sqrt(5) - 1) / 2
     while high - low > 1e-5:

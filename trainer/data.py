@@ -66,7 +66,9 @@ def load_mnist(folder: Path | None, *, check: bool = True) -> Mnist:
     )
 
 
-def split(labels: NDArray[np.int64], seed: int, held_out: int = VALIDATION_PICTURES) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split(
+    labels: NDArray[np.int64], seed: int, held_out: int = VALIDATION_PICTURES
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices for training and for validation (`held_out` of them), sorted; depends on the seed alone."""
     order = np.random.default_rng([seed, 0x5EED]).permutation(len(labels))
     return np.sort(order[held_out:]), np.sort(order[:held_out])

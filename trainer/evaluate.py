@@ -64,7 +64,7 @@ class Evaluation:
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:limit]
 
     def as_metrics(self, name: str, sha256: str) -> dict[str, Any]:
-        """The manifest's entry for this data set, as in docs/artifact.md; `accuracy_of_ok` is 0 where nothing was `ok`."""
+        """The manifest's entry, as in docs/artifact.md; `accuracy_of_ok` is 0 where nothing was `ok`."""
         return {
             "name": name,
             "pictures": self.accuracy.trials,
@@ -96,7 +96,7 @@ def assess(
     labels: NDArray[np.int64],
     thresholds: Thresholds,
 ) -> Evaluation:
-    """The measures of answers that are there already, shapes as in `Evaluation`. Raises `ValueError` when they differ."""
+    """The measures of answers given already, shapes as in `Evaluation`. Raises `ValueError` when they differ."""
     if not len(labels) or probabilities.shape != (len(labels), 10) or digit_probability.shape != (len(labels),):
         raise ValueError(f"{len(labels)} labels for {probabilities.shape} and {digit_probability.shape}")
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)

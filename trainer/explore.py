@@ -28,7 +28,6 @@ def run(data: Path | None, out: Path, seed: int = 1) -> Path:
     mnist = datasets.load_mnist(data)
     path = html.write(out / "index.html", report(mnist, seed))
     print(f"{len(mnist.train_images):,} training and {len(mnist.test_images):,} test pictures, checksums right")
-    print(f"report: {path}")
     return path
 
 
@@ -101,7 +100,7 @@ def _ink(images: Images, labels: Indices) -> str:
     table = html.table(
         ["digit", *columns],
         rows,
-        "Mean ± standard deviation. Mass in full-bright pixels, box in pixels, centre of mass as a pixel's place from 0 to 27.",
+        "Mean ± standard deviation. Mass in full-bright pixels, box in pixels, centre of mass as a place from 0 to 27.",
     )
     longer = np.maximum(ink.width, ink.height)
     centred = np.maximum(abs(ink.x - 14), abs(ink.y - 14)) <= 0.75
@@ -113,7 +112,7 @@ def _ink(images: Images, labels: Indices) -> str:
     charts = [
         html.figure(
             figures.boxes(name, _quantiles(values, labels), "digit", axis, f"{axis} of each digit"),
-            f"{axis.capitalize()}: median, quartiles, and the middle 98 %.",
+            f"{axis.capitalize()}: median, quartiles, and the middle 98%.",
         )
         for name, axis, values in (
             ("mass", "ink, full-bright pixels", ink.mass),
@@ -154,7 +153,7 @@ def _neighbours(mnist: Mnist, space: survey.Components) -> str:
     text = html.paragraph(
         f"Each test picture beside the training picture most like it (Euclidean distance, grey values from 0 to 1). "
         f"{int((distances == 0).sum())} are equal, {int((distances < 2).sum())} are nearer than 2; the median is "
-        f"{np.median(distances):.2f}. Reading each as its neighbour is labelled gets {len(unlike)} of {len(pairs):,} wrong."
+        f"{np.median(distances):.2f}. Reading each as its neighbour gets {len(unlike)} of {len(pairs):,} wrong."
     )
     parts = [text, "<h3>The closest of each digit</h3>", _pairs(mnist, closest)]
     if unlike:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shlex
 import shutil
 import subprocess
@@ -19,7 +18,8 @@ from trainer import graph, html, report
 from trainer.calibrate import calibrate
 from trainer.data import Mnist
 from trainer.errors import PublishError
-from trainer.evaluate import Thresholds as Judged, evaluate, load_signature
+from trainer.evaluate import Thresholds as Judged
+from trainer.evaluate import evaluate, load_signature
 from trainer.fit import Pool
 from trainer.golden import golden
 from trainer.manifest import DataSet, Manifest, Metrics, Thresholds, libraries, now, source_commit
@@ -30,7 +30,9 @@ from trainer.runs import Run
 _AGREES = 1e-3
 
 
-def publish(run: Run, model: Any, history: list[dict[str, Any]], pool: Pool, mnist: Mnist, root: Path, verify: str | None) -> Path:
+def publish(
+    run: Run, model: Any, history: list[dict[str, Any]], pool: Pool, mnist: Mnist, root: Path, verify: str | None
+) -> Path:
     """Exports `model` as the next version below `root` and returns its folder; `mnist` gives the test set that is reported.
 
     `verify` is a command that is given the staged folder as its last word and must exit 0 (`python -m service verify`).
@@ -65,14 +67,18 @@ def publish(run: Run, model: Any, history: list[dict[str, Any]], pool: Pool, mni
         _write(staged / "manifest.json", manifest.model_dump_json(indent=2).encode() + b"\n")
         _write(staged / "golden.npz", golden(load_signature(staged)))
         (staged / "report").mkdir()
-        html.write(staged / "report" / "index.html", report.model_card(manifest.model_dump(mode="json"), tested, history))
+        html.write(
+            staged / "report" / "index.html", report.model_card(manifest.model_dump(mode="json"), tested, history)
+        )
         _write(staged / "SHA256SUMS", checksums(staged).encode())
         _check(staged, plain, calibration.temperature, mnist)
         if verify:
             _verify(verify, staged)
         folder = root / str(version)
-        os.rename(staged, folder)
-    say(f"published {folder}: MNIST test {tested.accuracy.value:.2%}, {tested.accuracy.failures} wrong of {tested.accuracy.trials:,}")
+        staged.rename(folder)
+    say(
+        f"published {folder}: MNIST test {tested.accuracy.value:.2%}, {tested.accuracy.failures} wrong of {tested.accuracy.trials:,}"
+    )
     return folder
 
 
@@ -128,8 +134,8 @@ def _verify(command: str, staged: Path) -> None:
     done = subprocess.run([*shlex.split(command), str(staged)], capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise PublishError(f"not published: `{command}` refused it: {lines[-1] if lines else f'exit {done.returncode}'}")
+        raise PublishError(
+            f"not published: `{command}` refused it: {lines[-1] if lines else f'exit {done.returncode}'}"
+        )
     for line in done.stdout.splitlines():
         say(line)
-
-

@@ -25,7 +25,7 @@ _WOBBLE = 0.01  # golden pictures are neat: they ask whether the pipeline works,
 
 @dataclass(frozen=True)
 class Look:
-    """How a golden picture is laid out: colours as RGB, height of the ink in pixels, the ink's place as a share of the free room."""
+    """How a golden picture looks: colours as RGB, the ink's height and pen in pixels, its place as a share of the free room."""
 
     name: str
     canvas: tuple[int, int]

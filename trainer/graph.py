@@ -14,7 +14,6 @@ def save(model: Any, calibration: Calibration, folder: Path) -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8, name="images")])
     def answer(images: Any) -> dict[str, Any]:
         logits = model(images, training=False)
         return {
@@ -22,19 +21,18 @@ def save(model: Any, calibration: Calibration, folder: Path) -> None:
             "digit_probability": tf.sigmoid(logits["is_digit"][:, 0] * calibration.slope + calibration.offset),
         }
 
-    frozen = convert_variables_to_constants_v2(answer.get_concrete_function())
-    # A frozen function lists its outputs in its own order and without names: told apart by their shape.
-    names = sorted(("probabilities", "digit_probability"), key=lambda name: name != "probabilities")
+    signature = [tf.TensorSpec([None, 28, 28], tf.uint8, name="images")]
+    frozen = convert_variables_to_constants_v2(tf.function(answer, signature).get_concrete_function())
+    # A frozen function lists its outputs without their names, in an order of its own: their ranks tell them apart.
     ranks = [len(output.shape) for output in frozen.outputs]
 
-    class Exported(tf.Module):  # type: ignore[misc, name-defined]
-        @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8, name="images")])
-        def serve(self, images: Any) -> dict[str, Any]:
-            outputs = frozen(images)
-            return {name: outputs[ranks.index(rank)] for name, rank in zip(names, (2, 1), strict=True)}
+    def serve(images: Any) -> dict[str, Any]:
+        outputs = frozen(images)
+        return {"probabilities": outputs[ranks.index(2)], "digit_probability": outputs[ranks.index(1)]}
 
-    exported = Exported()
-    tf.saved_model.save(exported, str(folder), signatures={"serving_default": exported.serve})
+    module = tf.Module()
+    module.frozen = frozen
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": tf.function(serve, signature)})
     (folder / "assets").rmdir()  # empty, and version control does not keep empty folders
     bad = bfloat16_nodes(folder)
     if bad:

@@ -37,7 +37,7 @@ th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
 td.text, th.text { text-align: left; white-space: normal; }
 .confusion td { text-align: center; min-width: 2.9rem; padding: .3rem .2rem; }
 .confusion th { text-align: center; } .zero { color: var(--line); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .tile { padding: .8rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .tile b { display: block; font-size: 1.55rem; line-height: 1.3; } .tile span { color: var(--dim); font-size: .86rem; }
 figure { margin: .8rem 0; } figcaption { margin-top: .3rem; max-width: 46rem; }

@@ -19,6 +19,8 @@ class _Strict(BaseModel):
 
 
 class InputContract(_Strict):
+    """How a picture is normalised before the graph sees it."""
+
     canvas: int = 28
     box: int = 20
     centering: Literal["mass"] = "mass"
@@ -26,17 +28,23 @@ class InputContract(_Strict):
 
 
 class Thresholds(_Strict):
+    """At or above both, a reading is `ok`."""
+
     confidence: float
     digit_probability: float
 
 
 class DataSet(_Strict):
+    """What was trained on or measured on."""
+
     name: str
     pictures: int
     sha256: str
 
 
 class Metrics(DataSet):
+    """Shares from 0 to 1; the accuracy with its 95 % interval."""
+
     accuracy: float
     accuracy_low: float
     accuracy_high: float
@@ -46,6 +54,8 @@ class Metrics(DataSet):
 
 
 class Manifest(_Strict):
+    """The whole file."""
+
     schema_version: int = SCHEMA_VERSION
     name: str = "digits"
     version: int
@@ -69,7 +79,12 @@ def now() -> str:
 
 def libraries() -> dict[str, str]:
     """The versions that a result depends on."""
-    names = {"tensorflow": ("tensorflow-cpu", "tensorflow"), "keras": ("keras",), "numpy": ("numpy",), "opencv": ("opencv-python-headless",)}
+    names = {
+        "tensorflow": ("tensorflow-cpu", "tensorflow"),
+        "keras": ("keras",),
+        "numpy": ("numpy",),
+        "opencv": ("opencv-python-headless",),
+    }
     found = {"python": platform.python_version()}
     for name, packages in names.items():
         for package in packages:

@@ -26,6 +26,7 @@ class Proportion:
 
     @property
     def failures(self) -> int:
+        """Trials without success."""
         return self.trials - self.successes
 
 

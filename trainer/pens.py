@@ -119,7 +119,12 @@ def smooth(points: NDArray[np.float64], steps: int = 12) -> Stroke:
         before = a if i == 0 or (points[i - 1] == a).all() else points[i - 1]
         after = b if i + 1 == last or (points[i + 2] == b).all() else points[i + 2]
         go, come = (b - before) / 2, (after - a) / 2
-        pieces.append((2 * t**3 - 3 * t**2 + 1) * a + (t**3 - 2 * t**2 + t) * go + (3 * t**2 - 2 * t**3) * b + (t**3 - t**2) * come)
+        pieces.append(
+            (2 * t**3 - 3 * t**2 + 1) * a
+            + (t**3 - 2 * t**2 + t) * go
+            + (3 * t**2 - 2 * t**3) * b
+            + (t**3 - t**2) * come
+        )
     return np.concatenate(pieces)
 
 

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 
 def say(line: str) -> None:
@@ -41,7 +42,7 @@ class Progress:
 
         bar, task, done = self._bar, self._task, epoch * self._steps
 
-        class Move(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        class Move(keras.callbacks.Callback):  # type: ignore[misc]
             def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
                 if batch % 10 == 0 and logs:
                     figures = f"loss {float(logs['loss']):.4f}  accuracy {float(logs['digits_accuracy']):.4f}"

@@ -1,7 +1,7 @@
 """The model card that travels in the artifact, and the report that `evaluate` writes where it runs.
 
-Laid out after M. Mitchell et al., "Model cards for model reporting", FAT* 2019. The card holds figures and numbers only,
-no picture from a data set, so that it can be committed and handed on under the project's own licence.
+Laid out after M. Mitchell et al., "Model cards for model reporting", FAT* 2019. The card holds figures and numbers
+only, no picture from a data set, so that it can be committed and handed on under the project's own licence.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from trainer.evaluate import Evaluation
 
 _MNIST_CREDIT = (
     "<p>MNIST: by Yann LeCun and Corinna Cortes, derived from NIST Special Databases 1 and 3; licence "
-    '<a href="https://creativecommons.org/licenses/by-sa/3.0/">Creative Commons Attribution-ShareAlike 3.0</a>. Described '
-    "in Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, “Gradient-based learning applied to document recognition”, Proceedings "
-    'of the IEEE 86 (1998), <a href="https://doi.org/10.1109/5.726791">doi:10.1109/5.726791</a>.</p>'
+    '<a href="https://creativecommons.org/licenses/by-sa/3.0/">Creative Commons Attribution-ShareAlike 3.0</a>. '
+    "Described in Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, “Gradient-based learning applied to document "
+    'recognition”, Proceedings of the IEEE 86 (1998), <a href="https://doi.org/10.1109/5.726791">doi:10.1109/5.726791</a>.</p>'
 )
 _USE = [
     "Reading one handwritten Arabic digit (0 to 9) at a time, in any picture brought to the input form below.",
@@ -32,9 +32,9 @@ _NOT_USE = [
     "Telling who wrote something.",
 ]
 _LIMITS = [
-    "The accuracy holds for digits like MNIST's: by American census staff and high-school students, cut out and centred.",
+    "The accuracy holds for digits like MNIST's: by US census staff and high-school students, cut out and centred.",
     "Other hands, pens, cameras and cuts are read less well: measure on your own pictures before relying on a figure.",
-    "Styles rare among those writers (the 1 with a long upstroke, the barred 7) are known mostly from digits drawn by us.",
+    "Styles rare among those writers (the 1 with a long upstroke, the barred 7) are known mostly from drawn digits.",
     "Confidence is calibrated on pictures like those it was fitted on. On others, expect it to claim too much.",
     "digit_probability was trained on drawn scribbles, cut digits and textures: other things can pass for a digit.",
     "Some test labels are open to dispute (about 15 of 10,000), so the last mistakes are partly matters of opinion.",
@@ -133,8 +133,9 @@ def _data_sets(manifest: Mapping[str, Any]) -> str:
         ]
         for entry in manifest.get("metrics", [])
     ]
-    head = ["data set", "pictures", "accuracy", "95 % interval", "ECE", "answered ok", "accuracy of ok"]
-    return html.table(head, rows, "As in the manifest. What follows is of the test set.") if rows else ""
+    head = ["data set", "pictures", "accuracy", "95% interval", "ECE", "answered ok", "accuracy of ok"]
+    caption = "Calibration and thresholds were fitted on the validation pictures. What follows is of the test set."
+    return html.table(head, rows, caption) if rows else ""
 
 
 def _measured(evaluation: Evaluation) -> list[str]:

@@ -19,7 +19,7 @@ def percent(p: Proportion) -> str:
 
 
 def interval(p: Proportion) -> str:
-    """A share's 95 % interval."""
+    """A share's 95% interval."""
     return f"{100 * p.low:.2f} to {p.high:.2%}" if p.trials else "–"
 
 
@@ -28,15 +28,15 @@ def headline(evaluation: Evaluation) -> str:
     e = evaluation
     return html.tiles(
         [
-            ("Accuracy", percent(e.accuracy), f"{interval(e.accuracy)} (95 %)"),
+            ("Accuracy", percent(e.accuracy), f"95% interval {interval(e.accuracy)}"),
             ("Wrong", f"{e.accuracy.failures}", f"of {e.accuracy.trials:,} pictures"),
-            ("Answered ok", percent(e.coverage), f"{interval(e.coverage)} (95 %)"),
+            ("Answered ok", percent(e.coverage), f"95% interval {interval(e.coverage)}"),
             (
                 "Accuracy of ok",
                 percent(e.accuracy_of_ok),
                 f"{e.accuracy_of_ok.failures} of {e.coverage.successes:,} wrong",
             ),
-            ("Calibration error (ECE)", f"{e.ece:.4f}", "15 bins of equal width"),
+            ("Expected calibration error", f"{e.ece:.4f}", "15 bins of equal width"),
             ("Taken for a digit", percent(e.kept), f"{e.kept.failures} of {e.kept.trials:,} refused"),
         ]
     )
@@ -56,7 +56,8 @@ def statuses(evaluation: Evaluation) -> str:
     return html.table(
         ["status", "pictures", "share", "wrong digit"],
         rows,
-        f"ok: digit_probability ≥ {t.digit_probability:.4g} and confidence ≥ {t.confidence:.4g}; uncertain: only the first.",
+        f"ok: digit_probability ≥ {t.digit_probability:.4g} and confidence ≥ {t.confidence:.4g}. "
+        "uncertain: only the first holds.",
     )
 
 
@@ -67,7 +68,7 @@ def per_class(evaluation: Evaluation) -> str:
         [digit, f"{counts[digit]:,}", percent(precision), interval(precision), percent(recall), interval(recall)]
         for digit, (precision, recall) in enumerate(zip(evaluation.precision, evaluation.recall, strict=True))
     ]
-    head = ["digit", "pictures", "precision", "95 % interval", "recall", "95 % interval"]
+    head = ["digit", "pictures", "precision", "95% interval", "recall", "95% interval"]
     caption = (
         "Precision: of what was read as this digit, the share that was. Recall: of this digit, the share read as it."
     )
@@ -106,11 +107,13 @@ def calibration(points: Reliability, ece: float, name: str = "reliability") -> s
         if count
     ]
     table = html.table(
-        ["confidence", "pictures", "mean confidence", "accuracy", "gap"], rows, "Bins without pictures left out."
+        ["bin", "pictures", "confidence", "accuracy", "gap"],
+        rows,
+        "Means of each bin; bins without pictures are left out.",
     )
     diagram = html.figure(
         figures.reliability_diagram(name, points),
-        "Bars show 95 % Wilson intervals: bins of few pictures say little. Above the diagonal: better than it claims.",
+        "Bars show 95% Wilson intervals: bins of few pictures say little. Above the diagonal: better than it claims.",
     )
     text = html.paragraph(
         f"Expected calibration error {ece:.4f}: how far, on average over pictures, the stated confidence is from the "
@@ -150,12 +153,12 @@ def training(history: Sequence[Mapping[str, Any]]) -> str:
     epochs = np.arange(1, len(history) + 1)
     error = {
         label: (epochs, 100 * (1 - column(key)))
-        for key, label in (("accuracy", "training, augmented"), ("val_accuracy", "validation"))
+        for key, label in (("accuracy", "training, distorted"), ("val_accuracy", "validation"))
         if not np.isnan(column(key)).all()
     }
     losses = {
         label: (epochs, column(key))
-        for key, label in (("loss", "training, augmented"), ("val_loss", "validation"))
+        for key, label in (("loss", "training, distorted"), ("val_loss", "validation"))
         if not np.isnan(column(key)).all()
     }
     rate = {"learning rate": (epochs, column("learning_rate"))}
@@ -180,8 +183,8 @@ def training(history: Sequence[Mapping[str, Any]]) -> str:
     ]
     seconds = float(np.nansum(column("seconds")))
     text = html.paragraph(
-        f"{len(history)} epochs in {seconds / 60:.1f} minutes. Training figures are of augmented pictures (and include "
-        "dropout), so they lie below those of the untouched validation pictures."
+        f"{len(history)} epochs in {seconds / 60:.1f} minutes. Training figures are of distorted pictures under dropout, "
+        "so they look worse than those of the untouched validation pictures."
     )
     details = f"<details><summary>Every epoch</summary>{html.table(head, rows)}</details>"
     return f'{text}\n<div class="row">{"".join(charts)}</div>\n{details}'

@@ -17,7 +17,8 @@ Status = Literal["ok", "uncertain", "not_a_digit", "blank"]
 class Predict(Protocol):
     """The model's signature: uint8 `[N, 28, 28]` → (float32 `[N, 10]`, float32 `[N]`), see docs/artifact.md."""
 
-    def __call__(self, images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+    def __call__(self, images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Any N, also of a single picture."""
 
 
 @dataclass(frozen=True, slots=True)

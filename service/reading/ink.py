@@ -1,0 +1,168 @@
+"""Which of the picture's marks are the digit: ink above the paper, without the frame's remnants, stray strokes and dirt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reading import paper
+from service.reading.types import Box, Grey
+
+_FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
+_ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must rise above it
+_BODY, _SEED = 0.3, 0.5  # shares of full ink: what belongs to a mark, and what makes it one
+_EDGE = 0.08  # share of full ink at which the ink's box ends
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`ink` uint8, bright on dark, cut to `box` (in pixels of the picture that was searched)."""
+
+    ink: NDArray[np.uint8]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Connected components: `labels` int32 `[height, width]`, `stats` as OpenCV gives them, `mass` per component."""
+
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+    mass: NDArray[np.float64]
+
+
+def find_digit(grey: Grey) -> Found | None:
+    """The marks that make up the picture's one digit, or None where there is no ink."""
+    relief = paper.relief(grey)
+    ink = _ink(relief, 0.0)
+    if ink is None:
+        return None
+    marks = _marks(ink)
+    remnants = _remnants(marks)
+    if remnants:
+        wide = 3 + 2 * (max(grey.shape) // 100)
+        gone = cv2.dilate(np.isin(marks.labels, remnants).astype(np.uint8), np.ones((wide, wide), np.uint8)) > 0
+        relief = np.where(gone, np.float32(0), relief)
+    noise = paper.noise(relief)
+    if remnants or noise:  # without the remnants the rest may be ink of its own strength, or nothing but paper
+        ink = _ink(relief, noise)
+        if ink is None:
+            return None
+        marks = _marks(ink)
+    chosen = _choose(marks)
+    return _cut(ink, marks, chosen) if chosen else None
+
+
+def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
+    """Relief scaled so that full ink is 255, uint8; None where nothing stands out of paper with that `noise`."""
+    rank = min(max(relief.size // 20_000, 3), 40, relief.size - 1)
+    strongest = float(-np.partition(-relief.ravel(), rank)[rank]) if relief.size > 1 else float(relief[0, 0])
+    if strongest < max(_FAINTEST, _ABOVE_NOISE * noise):
+        return None
+    full = float(np.median(relief[relief > 0.5 * strongest]))
+    floor = min(2.0 * noise, 0.25 * full)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(relief - floor, 0), alpha=255.0 / (full - floor)), np.uint8)
+
+
+def _marks(ink: NDArray[np.uint8]) -> _Marks:
+    body = (ink >= 255 * _BODY).astype(np.uint8)
+    count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
+    labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
+    mass = np.full(count, float(ink.sum()))
+    if count > 2:
+        inked = body > 0
+        mass = np.bincount(labels[inked], ink[inked], count).astype(np.float64)
+        sure = np.bincount(labels[ink >= 255 * _SEED], minlength=count)
+        mass[sure == 0] = 0
+    mass[0] = 0
+    return _Marks(labels, stats, mass)
+
+
+def _remnants(marks: _Marks) -> list[int]:
+    """Marks that the cut left of a frame, a ruled line or a neighbour: they keep to the picture's edges and shun its middle."""
+    height, width = marks.labels.shape
+    x, y, w, h, _ = marks.stats.T
+    large = np.maximum(w / width, h / height) > 0.5
+    touching = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
+    small = np.maximum(w / width, h / height) < 0.3
+    return [
+        i
+        for i in range(1, len(marks.stats))
+        if (large[i] and _shuns_middle(marks, i) and _straight(marks, i))
+        or (touching[i] and small[i] and _shuns_middle(marks, i))
+    ]
+
+
+def _shuns_middle(marks: _Marks, i: int) -> bool:
+    height, width = marks.labels.shape
+    x, y, w, h, area = (int(v) for v in marks.stats[i])
+    rows = slice(max(y, height // 4), min(y + h, height - height // 4))
+    columns = slice(max(x, width // 4), min(x + w, width - width // 4))
+    return bool(np.count_nonzero(marks.labels[rows, columns] == i) <= 0.12 * area)
+
+
+def _straight(marks: _Marks, i: int) -> bool:
+    """Whether a mark is made of upright and level lines: most of it lies in rows or columns that it fills for a stretch."""
+    height, width = marks.labels.shape
+    x, y, w, h, area = (int(v) for v in marks.stats[i])
+    part = marks.labels[y : y + h, x : x + w] == i
+    rows = np.count_nonzero(part, axis=1) > 0.25 * width
+    columns = np.count_nonzero(part, axis=0) > 0.25 * height
+    return bool(np.count_nonzero(part & (rows[:, None] | columns[None, :])) > 0.7 * area)
+
+
+def _choose(marks: _Marks) -> list[int]:
+    """The main mark, by its mass and its place, and those that belong to it."""
+    height, width = marks.labels.shape
+    candidates = [i for i in range(1, len(marks.stats)) if marks.mass[i] > 0]
+    if len(candidates) < 2:
+        return candidates
+    centres = marks.stats[:, :2] + marks.stats[:, 2:4] / 2
+    off = np.abs(centres / [width, height] - 0.5).max(1)
+    score = marks.mass * (1 - 0.8 * off)
+    main = max(candidates, key=lambda i: score[i])
+    x, y, w, h = (float(v) for v in marks.stats[main][:4])
+    mass = float(marks.mass[main])
+    return [main, *(i for i in candidates if i != main and _belongs(marks, i, (x, y, w, h), max(w, h), mass))]
+
+
+def _belongs(marks: _Marks, i: int, main: tuple[float, float, float, float], size: float, mass: float) -> bool:
+    """Whether a mark is part of the digit whose largest mark has the box `main`, the longer side `size` and the mass `mass`.
+
+    A stroke of its own is, within reach; so is anything comparable wherever it is, since then there is more than one digit
+    and the model must see that. A dot or a stray bit is not.
+    """
+    x, y, w, h = (float(v) for v in marks.stats[i][:4])
+    gap = max(x - (main[0] + main[2]), main[0] - (x + w), y - (main[1] + main[3]), main[1] - (y + h), 0.0)
+    share = float(marks.mass[i]) / mass
+    if share > 0.4:
+        return True
+    if max(w, h) < 0.22 * size:  # a dot, or a broken stroke's end
+        return gap <= 0.06 * size and share > 0.01
+    return gap <= 0.3 * size and share > 0.04
+
+
+def _cut(ink: NDArray[np.uint8], marks: _Marks, chosen: list[int]) -> Found:
+    height, width = ink.shape
+    boxes = marks.stats[chosen]
+    left, top = int(boxes[:, 0].min()), int(boxes[:, 1].min())
+    right, bottom = int((boxes[:, 0] + boxes[:, 2]).max()), int((boxes[:, 1] + boxes[:, 3]).max())
+    soft = 1 + max(right - left, bottom - top) // 24  # strokes fade over their edge
+    left, top, right, bottom = (
+        max(0, left - soft),
+        max(0, top - soft),
+        min(width, right + soft),
+        min(height, bottom + soft),
+    )
+    cut = ink[top:bottom, left:right].copy()
+    if len(marks.stats) > 2 or np.count_nonzero(cut) != np.count_nonzero(ink):
+        labels = marks.labels[top:bottom, left:right]
+        lut = np.zeros(len(marks.stats), np.uint8)
+        lut[chosen] = 1
+        near = cv2.dilate(lut[labels], np.ones((2 * soft + 1, 2 * soft + 1), np.uint8))
+        cut[near == 0] = 0
+    x, y, w, h = cv2.boundingRect((cut >= 255 * _EDGE).astype(np.uint8))
+    return Found(cut[y : y + h, x : x + w], Box(left + x, top + y, w, h))

@@ -1,0 +1,94 @@
+"""The one way from a picture to a reading. HTTP, the command line and the golden check all go through `Reader`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reading.decode import decode
+from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
+from service.reading.ink import find_digit
+from service.reading.normalise import normalise
+from service.reading.types import DigitReading, Grey, Predict, Prepared, Status, Thresholds
+
+MAX_PIXELS = 50_000_000
+
+
+class Reader:
+    """Reads pictures with one version of the model. Holds no state between readings; safe to share between threads."""
+
+    def __init__(self, predict: Predict, thresholds: Thresholds, *, max_pixels: int = MAX_PIXELS) -> None:
+        self._predict = predict
+        self._thresholds = thresholds
+        self._max_pixels = max_pixels
+
+    def digit(self, picture: bytes | Grey, *, explain: bool = False) -> DigitReading:
+        """Reads one picture, an encoded file or a grey array. Raises `PictureError` when it cannot be decoded."""
+        return self.conclude([self.prepare(picture)], [explain])[0]
+
+    def prepare(self, picture: bytes | Grey) -> Prepared:
+        """Everything before the model. Raises `PictureError`."""
+        started = time.perf_counter()
+        page = decode(picture, self._max_pixels)
+        decoded = time.perf_counter()
+        found = find_digit(page.grey)
+        normalised = None if found is None else normalise(found.ink)
+        box = None if found is None else page.full_size_box(found.box)
+        return Prepared(normalised, box, decoded - started, time.perf_counter() - decoded)
+
+    def conclude(self, prepared: Sequence[Prepared], explain: Sequence[bool]) -> list[DigitReading]:
+        """The model and everything after it, in one batch; `explain` says for each picture whether to explain it."""
+        started = time.perf_counter()
+        questions: list[NDArray[np.uint8]] = []
+        for item, wanted in zip(prepared, explain, strict=True):
+            if item.normalised is not None:
+                questions.append(item.normalised[None])
+                if wanted:
+                    questions.append(occlusions(item.normalised))
+        if questions:
+            probabilities, digit_probability = self._predict(np.concatenate(questions))
+        seconds = time.perf_counter() - started
+
+        readings = []
+        at = 0
+        for item, wanted in zip(prepared, explain, strict=True):
+            if item.normalised is None:
+                readings.append(_blank(item, seconds))
+                continue
+            reading = self._judge(item, probabilities[at], float(digit_probability[at]), seconds)
+            at += 1
+            if wanted:
+                hidden = probabilities[at : at + SALIENCY_QUESTIONS]
+                reading = replace(reading, explanation=explanation(item.normalised, probabilities[at - 1], hidden))
+                at += SALIENCY_QUESTIONS
+            readings.append(reading)
+        return readings
+
+    def _judge(
+        self, item: Prepared, probabilities: NDArray[np.float32], digit_probability: float, seconds: float
+    ) -> DigitReading:
+        digit: int | None = int(probabilities.argmax())
+        confidence = float(probabilities[digit])
+        status: Status = "ok" if confidence >= self._thresholds.confidence else "uncertain"
+        if digit_probability < self._thresholds.digit_probability:
+            status, digit, confidence = "not_a_digit", None, 0.0
+        return DigitReading(
+            status=status,
+            digit=digit,
+            confidence=confidence,
+            probabilities=tuple(probabilities.tolist()),
+            digit_probability=digit_probability,
+            box=item.box,
+            explanation=None,
+            decode_seconds=item.decode_seconds,
+            ink_seconds=item.ink_seconds,
+            model_seconds=seconds,
+        )
+
+
+def _blank(item: Prepared, seconds: float) -> DigitReading:
+    return DigitReading("blank", None, 0.0, None, None, None, None, item.decode_seconds, item.ink_seconds, seconds)
