@@ -76,9 +76,8 @@ def publish(
             _verify(verify, staged)
         folder = root / str(version)
         staged.rename(folder)
-    say(
-        f"published {folder}: MNIST test {tested.accuracy.value:.2%}, {tested.accuracy.failures} wrong of {tested.accuracy.trials:,}"
-    )
+    result = tested.accuracy
+    say(f"published {folder}: MNIST test {result.value:.2%}, {result.failures} wrong of {result.trials:,}")
     return folder
 
 

@@ -82,8 +82,8 @@ def golden_pictures() -> list[tuple[str, bytes, str, int]]:
         for look in (_LOOKS[digit % len(_LOOKS)], _LOOKS[(digit * 3 + 1) % len(_LOOKS)]):
             drawn = ink(digit_strokes(digit, rng, _WOBBLE), look.height, look.pen)
             pictures.append((f"{digit}, {look.name}", _picture(drawn, look), "ok", digit))
-    for look in (_LOOKS[0], _LOOKS[3]):
-        pictures.append((f"blank, {look.name}", _picture(np.zeros((1, 1), np.uint8), look), "blank", -1))
+    blank = np.zeros((1, 1), np.uint8)
+    pictures += [(f"blank, {look.name}", _picture(blank, look), "blank", -1) for look in (_LOOKS[0], _LOOKS[3])]
     for look in (_LOOKS[0], _LOOKS[2]):
         scribble = ink(scribble_strokes(np.random.default_rng(3)), look.height, look.pen / 2)
         pictures.append((f"scribble, {look.name}", _picture(scribble, look), "not_a_digit", -1))

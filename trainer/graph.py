@@ -22,7 +22,7 @@ def save(model: Any, calibration: Calibration, folder: Path) -> None:
         }
 
     signature = [tf.TensorSpec([None, 28, 28], tf.uint8, name="images")]
-    frozen = convert_variables_to_constants_v2(tf.function(answer, signature).get_concrete_function())
+    frozen = convert_variables_to_constants_v2(tf.function(answer, signature, autograph=False).get_concrete_function())
     # A frozen function lists its outputs without their names, in an order of its own: their ranks tell them apart.
     ranks = [len(output.shape) for output in frozen.outputs]
 
@@ -32,7 +32,14 @@ def save(model: Any, calibration: Calibration, folder: Path) -> None:
 
     module = tf.Module()
     module.frozen = frozen
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": tf.function(serve, signature)})
+    try:
+        tf.saved_model.save(
+            module, str(folder), signatures={"serving_default": tf.function(serve, signature, autograph=False)}
+        )
+    except tf.errors.OpError as error:  # how TensorFlow says that the disk is full
+        raise PublishError(
+            f"{folder}: the graph could not be written: {error.message}; nothing was published"
+        ) from error
     (folder / "assets").rmdir()  # empty, and version control does not keep empty folders
     bad = bfloat16_nodes(folder)
     if bad:

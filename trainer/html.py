@@ -48,6 +48,8 @@ img { image-rendering: pixelated; background: #000; border-radius: 3px; max-widt
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 1rem .8rem; }
 .pictures figure { margin: 0; } .pictures img { width: 100%; display: block; }
 .pictures figcaption { line-height: 1.35; font-size: .8rem; } .pictures b { color: var(--ink); font-size: .95rem; }
+@media (max-width: 40rem) { body { padding: 1.25rem .9rem 3rem; } th, td { padding: .25rem .4rem; }
+  table { font-size: .84rem; } .confusion td { min-width: 2rem; } }
 @media print { body { max-width: none; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 """
 

@@ -65,14 +65,18 @@ class Run:
         return None, []
 
     def save(self, model: Any, history: list[dict[str, Any]]) -> None:
-        """Adds the checkpoint of epoch `len(history)` and drops all but the two newest."""
+        """Adds the checkpoint of epoch `len(history)` and drops all but the two newest. Raises `RunError`."""
         folder = self.folder / f"epoch-{len(history):03d}"
         staged = self.folder / f".{folder.name}"
         shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir()
-        model.save(staged / "model.keras")
-        (staged / "history.json").write_text(json.dumps(history, indent=1) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        staged.rename(folder)
+        try:
+            staged.mkdir()
+            model.save(staged / "model.keras")
+            (staged / "history.json").write_text(json.dumps(history, indent=1) + "\n")
+            shutil.rmtree(folder, ignore_errors=True)
+            staged.rename(folder)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise RunError(f"{folder}: the checkpoint could not be written: {error.strerror or error}") from error
         for old in sorted(self.folder.glob("epoch-*"))[:-_KEPT]:
             shutil.rmtree(old)

@@ -100,14 +100,14 @@ def confusion(evaluation: Evaluation) -> str:
 def calibration(points: Reliability, ece: float, name: str = "reliability") -> str:
     """Reliability diagram and its numbers; one call per data set, each with a `name` of its own."""
     rows = [
-        [f"{low:.3f} to {high:.3f}", f"{count:,}", f"{sure:.4f}", f"{right:.4f}", f"{right - sure:+.4f}"]
-        for low, high, count, sure, right in zip(
-            points.edges[:-1], points.edges[1:], points.count, points.confidence, points.accuracy, strict=True
+        [f"{high:.3f}", f"{count:,}", f"{sure:.4f}", f"{right:.4f}", f"{right - sure:+.4f}"]
+        for high, count, sure, right in zip(
+            points.edges[1:], points.count, points.confidence, points.accuracy, strict=True
         )
         if count
     ]
     table = html.table(
-        ["bin", "pictures", "confidence", "accuracy", "gap"],
+        ["up to", "pictures", "confidence", "accuracy", "gap"],
         rows,
         "Means of each bin; bins without pictures are left out.",
     )
@@ -182,9 +182,10 @@ def training(history: Sequence[Mapping[str, Any]]) -> str:
         for epoch, record in zip(epochs, history, strict=True)
     ]
     seconds = float(np.nansum(column("seconds")))
+    count = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     text = html.paragraph(
-        f"{len(history)} epochs in {seconds / 60:.1f} minutes. Training figures are of distorted pictures under dropout, "
-        "so they look worse than those of the untouched validation pictures."
+        f"{count} in {seconds / 60:.1f} minutes. Training figures are of distorted pictures under dropout, so they look "
+        "worse than those of the untouched validation pictures."
     )
     details = f"<details><summary>Every epoch</summary>{html.table(head, rows)}</details>"
     return f'{text}\n<div class="row">{"".join(charts)}</div>\n{details}'

@@ -1,0 +1,1 @@
+"""Measurements of a running service; each prints the figures that the documentation quotes."""

@@ -1,0 +1,126 @@
+"""The artifact is the contract: what the trainer publishes, the service serves."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.model.artifact import Manifest as ServiceManifest
+from tests.conftest import ROOT, Trained
+from tests.drawing import encoded, page
+from trainer.evaluate import load_signature
+from trainer.graph import bfloat16_nodes
+from trainer.manifest import Manifest as TrainerManifest
+
+RELEASED = sorted((p for p in (ROOT / "artifacts" / "digits").glob("[0-9]*")), key=lambda p: int(p.name))
+
+
+def service(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGITS_")} | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "service", *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_both_sides_read_the_same_manifest(trained: Trained) -> None:
+    text = (trained.artifact / "manifest.json").read_text()
+    written = TrainerManifest.model_validate_json(text)
+    read = ServiceManifest.model_validate_json(text)
+    assert read.model_dump(mode="json") == written.model_dump(mode="json") == json.loads(text)
+
+
+def test_the_signature_is_as_documented(trained: Trained) -> None:
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(str(trained.artifact)).signatures["serving_default"]
+    (given,) = signature.structured_input_signature[1].values()
+    assert (given.name, given.dtype.name, given.shape.as_list()) == ("images", "uint8", [None, 28, 28])
+    outputs = {n: (s.dtype.name, s.shape.as_list()) for n, s in signature.structured_outputs.items()}
+    assert outputs == {"probabilities": ("float32", [None, 10]), "digit_probability": ("float32", [None])}
+
+
+def test_the_graph_is_float32_frozen_and_answers_any_number_of_pictures(trained: Trained) -> None:
+    assert bfloat16_nodes(trained.artifact) == []
+    assert (trained.artifact / "variables" / "variables.data-00000-of-00001").stat().st_size < 1000
+    answer = load_signature(trained.artifact)
+    images = np.random.default_rng(0).integers(0, 256, (37, 28, 28)).astype(np.uint8)
+    probabilities, digit_probability = answer(images)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    assert ((digit_probability >= 0) & (digit_probability <= 1)).all()
+    np.testing.assert_allclose(answer(images[:1])[0], probabilities[:1], atol=1e-5)
+
+
+def test_the_trainer_showed_it_to_the_service_before_publishing(trained: Trained) -> None:
+    assert "digits version 1 is good" in trained.output
+    assert service("verify", trained.artifact).returncode == 0
+
+
+def test_a_flipped_byte_in_any_file_is_refused_with_the_files_name(trained: Trained, tmp_path: Path) -> None:
+    names = [p.relative_to(trained.artifact) for p in trained.artifact.rglob("*") if p.is_file()]
+    assert len(names) >= 8
+    for i, name in enumerate(names):
+        spoiled = Path(shutil.copytree(trained.artifact, tmp_path / str(i + 1)))
+        data = bytearray((spoiled / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (spoiled / name).write_bytes(data)
+    script = (
+        "import sys, pathlib\n"
+        "from service.errors import DigitsError\n"
+        "from service.model.artifact import open_artifact\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        open_artifact(pathlib.Path(path))\n"
+        "        print('accepted')\n"
+        "    except DigitsError as error:\n"
+        "        print(error.detail)\n"
+    )
+    folders = [str(tmp_path / str(i + 1)) for i in range(len(names))]
+    done = subprocess.run([sys.executable, "-c", script, *folders], cwd=ROOT, capture_output=True, text=True)
+    for name, line in zip(names, done.stdout.splitlines(), strict=True):
+        assert name.as_posix() in line or (name.name == "SHA256SUMS" and line != "accepted"), (name, line)
+    damaged = service("verify", folders[0])
+    assert damaged.returncode == 2
+    assert str(names[0]) in damaged.stderr.splitlines()[-1]
+
+
+def test_read_answers_what_was_drawn(trained: Trained, tmp_path: Path) -> None:
+    for digit in range(10):
+        (tmp_path / f"{digit}.png").write_bytes(encoded(page(digit)))
+    (tmp_path / "blank.png").write_bytes(encoded(page(None)))
+    environment = {**os.environ, "DIGITS_ARTIFACTS": str(trained.artifacts), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    files = [str(tmp_path / f"{n}.png") for n in [*range(10), "blank"]]
+    command = [sys.executable, "-m", "service", "read", "--json", *files]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    readings = [json.loads(line) for line in done.stdout.splitlines()]
+    digits = [reading["reading"]["digit"] if "reading" in reading else reading["digit"] for reading in readings]
+    assert digits == [*range(10), None]
+
+
+class _Pictures(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("img", "image", "picture"):
+            self.found.append(tag)
+
+
+@pytest.mark.skipif(not RELEASED, reason="needs a released version in artifacts/digits")
+@pytest.mark.parametrize("released", RELEASED, ids=lambda p: f"version {p.name}")
+def test_a_released_version_is_good_small_and_shows_no_picture(released: Path) -> None:
+    done = service("verify", released)
+    assert done.returncode == 0, done.stderr
+    assert sum(p.stat().st_size for p in released.rglob("*") if p.is_file()) < 4_000_000
+    manifest = TrainerManifest.model_validate_json((released / "manifest.json").read_text())
+    assert manifest.version == int(released.name)
+    assert bfloat16_nodes(released) == []
+    parser = _Pictures()
+    parser.feed((released / "report" / "index.html").read_text())
+    assert parser.found == []

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer import figures, html
+from trainer.evaluate import Evaluation, Thresholds, assess
+from trainer.report import evaluation_report, model_card
+from trainer.sections import calibration, training
+
+Parse = Callable[[str], Any]
+HISTORY = [
+    {
+        "epoch": i,
+        "loss": 1 / i,
+        "accuracy": 1 - 0.1 / i,
+        "val_accuracy": 1.0,
+        "learning_rate": 3e-3 / i,
+        "seconds": 60.0,
+    }
+    for i in range(1, 5)
+]
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    random = np.random.default_rng(5)
+    labels = np.repeat(np.arange(10), 30)
+    scores = 3.0 * np.eye(10)[labels] + random.normal(size=(300, 10))
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    digit = random.uniform(0.3, 1.0, 300)
+    return assess(probabilities.astype(np.float32), digit.astype(np.float32), labels, Thresholds(0.8, 0.5))
+
+
+@pytest.fixture
+def manifest(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "name": "digits",
+        "version": 3,
+        "created": "2026-01-31T12:00:00Z",
+        "source_commit": "abc123",
+        "command": "python -m trainer train --epochs 4 <&>",
+        "seed": 11,
+        "libraries": {"python": "3.11.7", "tensorflow": "2.21.0"},
+        "input": {"canvas": 28, "box": 20, "centering": "mass", "ink": "bright"},
+        "thresholds": {"confidence": 0.8, "digit_probability": 0.5},
+        "parameters": 326827,
+        "training_data": [{"name": "mnist_train", "pictures": 55000, "sha256": "12" * 32}],
+        "metrics": [evaluation.as_metrics("mnist_test", "34" * 32)],
+    }
+
+
+def test_the_card_tells_all_and_shows_no_picture(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse
+) -> None:
+    card = model_card(manifest, evaluation, HISTORY)
+    page = parse(card)
+    assert not page.all("img")
+    assert not page.all("image")
+    assert "data:" not in card
+    for words in (
+        "Digits, version 3",
+        f"{evaluation.accuracy.value:.2%}",
+        f"{100 * evaluation.accuracy.low:.2f} to {evaluation.accuracy.high:.2%}",
+        f"{evaluation.ece:.4f}",
+        "Precision",
+        "Confusion matrix",
+        "Calibration",
+        "Risk and coverage",
+        "4 epochs in 4.0 minutes",
+        "Meant for",
+        "Limits",
+        "Yann LeCun and Corinna Cortes",
+        "NIST",
+        "Attribution-ShareAlike 3.0",
+        "12" * 32,
+        "34" * 32,
+        "python -m trainer train --epochs 4 <&>",
+        "Seed 11",
+        "abc123",
+        "2.21.0",
+        "326,827",
+    ):
+        assert words in page.text, words
+    assert len(page.all("svg")) == 5
+
+
+def test_the_card_is_the_same_bytes_each_time(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert model_card(manifest, evaluation, HISTORY) == model_card(manifest, evaluation, HISTORY)
+
+
+def test_the_card_does_without_history_and_without_mnist(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse
+) -> None:
+    manifest["training_data"] = manifest["metrics"] = []
+    page = parse(model_card(manifest, evaluation, []))
+    assert "epochs in" not in page.text
+    assert "LeCun" not in page.text
+
+
+@pytest.mark.parametrize("mistakes", [0, 1, 4])
+def test_the_report_shows_the_worst_mistakes(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse, mistakes: int
+) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (300, 28, 28), np.uint8)
+    page = parse(evaluation_report(manifest, evaluation, images, "56" * 32, mistakes=mistakes))
+    shown = page.all("img")
+    assert len(shown) == mistakes
+    for picture, index in zip(shown, evaluation.worst(mistakes), strict=True):
+        data = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), images[index])
+        assert f"{evaluation.labels[index]} read as {evaluation.predicted[index]}" in page.text
+    assert "56" * 32 in page.text
+
+
+def test_everything_right_and_everything_refused(manifest: dict[str, Any], parse: Parse) -> None:
+    labels = np.arange(10)
+    for digit in (0.0, 1.0):
+        e = assess(np.eye(10, dtype=np.float32), np.full(10, digit, np.float32), labels, Thresholds(0.9, 0.5))
+        page = parse(evaluation_report(manifest, e, np.zeros((10, 28, 28), np.uint8), "78"))
+        assert "every picture was read right" in page.text
+        assert "nan" not in page.text
+
+
+def test_charts_take_the_pages_colours(evaluation: Evaluation) -> None:
+    svg = figures.reliability_diagram("one", evaluation.reliability)
+    assert svg.startswith('<svg role="img" aria-label="Reliability diagram')
+    assert "var(--one)" in svg
+    assert not set(re.findall(r"#[0-9a-f]{6}\b", svg)) - {"#ffffff", "#000000"}
+    assert "2026" not in svg  # no date
+    assert len(svg) < 40_000
+
+
+def test_many_data_sets_may_share_a_page(evaluation: Evaluation, parse: Parse) -> None:
+    parts = [calibration(evaluation.reliability, evaluation.ece, name) for name in ("clean", "blurred")]
+    assert len(parse(html.page("Two", "", parts)).all("svg")) == 2
+
+
+def test_training_of_one_epoch_with_gaps(parse: Parse) -> None:
+    page = parse(html.page("One", "", [training([{"loss": 0.5, "accuracy": 0.9, "seconds": 30.0}])]))
+    assert "1 epochs" not in page.text
+    assert "0.5 minutes" in page.text
+    assert "–" in page.text
+
+
+def test_text_is_escaped(parse: Parse) -> None:
+    parts = [html.paragraph("<b>&"), html.table(["<i>"], [["<u>"]], "<s>"), html.bullets(["<em>"])]
+    page = parse(html.page('<script>"', "<script>", parts))
+    for words in ("<b>&", "<i>", "<u>", "<s>", "<em>", '<script>"'):
+        assert words in page.text
+    assert not page.all("b")
+
+
+def test_a_montage_places_every_picture() -> None:
+    images = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1).repeat(2, axis=2).repeat(2, axis=3) + 1
+    sheet = html.montage(images, gap=1)
+    assert sheet.tolist()[0] == [1, 1, 0, 2, 2, 0, 3, 3]
+    assert sheet.shape == (5, 8)
+    assert not sheet[2].any()
+    assert html.montage(images, gap=0).shape == (4, 6)
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = html.write(tmp_path / "a" / "b" / "index.html", "first")
+    assert path.read_text() == "first"
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        html.write(path, "second")
+    assert [(entry.name, entry.read_text()) for entry in path.parent.iterdir()] == [("index.html", "first")]
