@@ -33,5 +33,5 @@ ENV PATH=/opt/venv/bin:$PATH \
     DIGITS_LOG_FORMAT=json
 USER 10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["python", "deploy/healthcheck.py"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["python", "deploy/healthcheck.py"]
 CMD ["python", "-m", "service", "serve"]

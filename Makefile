@@ -39,8 +39,8 @@ train: setup  ## train the released recipe, verify and publish the next version 
 	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) --run $(RUN) $(if $(wildcard $(RUN)/run.json),--resume) \
 	  --verify "$(BIN)/python -m service verify"
 
-bench: setup  ## accuracy of a running service on the folder DIGITS_DATA (URL=http://localhost:8000)
-	$(BIN)/python -m benchmarks.accuracy $(if $(URL),--url $(URL))
+bench: setup  ## accuracy of a running service (DATA=folder with mnist/ and dev/, URL=http://localhost:8000)
+	$(BIN)/python -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(if $(URL),--url $(URL))
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

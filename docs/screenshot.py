@@ -56,7 +56,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(
-            viewport={"width": 1120, "height": 740},
+            viewport={"width": 1120, "height": 700},
             device_scale_factor=1.5,
             color_scheme="dark" if options.dark else "light",
             reduced_motion="reduce",  # nothing is half-way anywhere
@@ -68,7 +68,7 @@ def main() -> int:
             expect(page.locator("#digit")).to_have_text(str(DIGIT))
             expect(page.locator(".boxes div")).to_be_visible()
             expect(page.locator("#result")).to_have_attribute("aria-busy", "false")
-            page.screenshot(path=options.out)
+            page.screenshot(path=options.out, full_page=True)
         except (AssertionError, Error) as error:
             print(f"screenshot: {str(error).splitlines()[0]}", file=sys.stderr)
             return 2

@@ -6,7 +6,8 @@ framework: `reading` and `model` raise these, `app.py` turns them into problem+j
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 
 class DigitsError(Exception):
@@ -43,3 +44,118 @@ class PictureTooLarge(PictureError):
 
     status = 413
     title = "Picture too large"
+
+
+class BadBase64(PictureError):
+    """The text is not strict base64."""
+
+    status = 422
+    title = "Bad base64"
+
+
+class BadPixels(PictureError):
+    """The rows of grey values are no rectangle."""
+
+    status = 422
+    title = "Bad pixels"
+
+
+class RequestError(DigitsError):
+    """Something is wrong with the whole request; no picture of it is read."""
+
+
+class MalformedRequest(RequestError):
+    """HTTP, multipart or JSON that cannot be parsed."""
+
+    status = 400
+    title = "Malformed request"
+
+
+class UnknownVersion(RequestError):
+    """No such version of the model, or it was refused."""
+
+    status = 404
+    title = "Unknown model version"
+
+
+class BodyTooLarge(RequestError):
+    """The body has more bytes than the limit; found out before any picture is decoded."""
+
+    status = 413
+    title = "Body too large"
+
+
+class TooManyPictures(RequestError):
+    """The request holds more pictures than the limit."""
+
+    status = 413
+    title = "Too many pictures"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is of a Content-Type that this address does not read."""
+
+    status = 415
+    title = "Unsupported media type"
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong with a request: where (`query.version`, `body.images.3.base64`) and what."""
+
+    location: str
+    message: str
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, unknown, or of the wrong type."""
+
+    status = 422
+    title = "Invalid request"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.location}: {error.message}" for error in errors[:3]))
+        self.errors = tuple(errors)
+
+
+class Unavailable(DigitsError):
+    """Not now: try again after `retry_after` whole seconds."""
+
+    status = 503
+    title = "Unavailable"
+    retry_after: ClassVar[int] = 5
+
+
+class Overloaded(Unavailable):
+    """More pictures are waiting than the queue may hold."""
+
+    title = "Overloaded"
+    retry_after = 1
+
+
+class Starting(Unavailable):
+    """The model is being loaded."""
+
+    title = "Starting"
+    retry_after = 2
+
+
+class Draining(Unavailable):
+    """The process is about to end."""
+
+    title = "Draining"
+
+
+class ModelFailed(DigitsError):
+    """The model raised, or its thread ended, while it had this picture. The cause is logged once, where it happened."""
+
+
+class SettingsError(DigitsError):
+    """A setting has a value that cannot be used. `detail` is one line that names it."""
+
+
+class ArtifactRefused(DigitsError):
+    """A version of the model must not be served. `file` names what is damaged, missing or wrong in it."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file

@@ -63,10 +63,13 @@ def decode(picture: bytes | Grey, max_pixels: int) -> Page:
     try:
         with Image.open(io.BytesIO(picture), formats=(kind,)) as image:
             _check_area(*image.size, max_pixels)
-            orientation = image.getexif().get(_ORIENTATION, 1) if kind in ("JPEG", "TIFF", "WEBP", "PNG") else 1
             width, height = image.size
             if kind == "JPEG":
                 image.draft("L", (min(width, WORKING_SIZE), min(height, WORKING_SIZE)))
+            image.load()
+            if kind == "TIFF":  # Pillow turns these upright by itself
+                width, height = image.size
+            orientation = 1 if kind in ("BMP", "GIF", "TIFF") else image.getexif().get(_ORIENTATION, 1)
             grey = _upright(_reduced(_to_grey(image)), orientation)
     except PictureTooLarge:
         raise

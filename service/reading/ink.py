@@ -42,11 +42,15 @@ def find_digit(grey: Grey) -> Found | None:
         return None
     marks = _marks(ink)
     remnants = _remnants(marks)
+    rest = relief
     if remnants:
         wide = 3 + 2 * (max(grey.shape) // 100)
         gone = cv2.dilate(np.isin(marks.labels, remnants).astype(np.uint8), np.ones((wide, wide), np.uint8)) > 0
+        rest = relief[~gone]
         relief = np.where(gone, np.float32(0), relief)
-    noise = paper.noise(relief)
+    if not rest.size:
+        return None
+    noise = paper.noise(rest)
     if remnants or noise:  # without the remnants the rest may be ink of its own strength, or nothing but paper
         ink = _ink(relief, noise)
         if ink is None:
@@ -58,11 +62,13 @@ def find_digit(grey: Grey) -> Found | None:
 
 def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
     """Relief scaled so that full ink is 255, uint8; None where nothing stands out of paper with that `noise`."""
-    rank = min(max(relief.size // 20_000, 3), 40, relief.size - 1)
-    strongest = float(-np.partition(-relief.ravel(), rank)[rank]) if relief.size > 1 else float(relief[0, 0])
+    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256]).ravel()
+    at_least = np.cumsum(levels[::-1])[::-1]  # how many pixels rise to each level or above it
+    strongest = int(np.flatnonzero(at_least > min(max(relief.size // 20_000, 3), 40, relief.size - 1))[-1])
     if strongest < max(_FAINTEST, _ABOVE_NOISE * noise):
         return None
-    full = float(np.median(relief[relief > 0.5 * strongest]))
+    strong = at_least[strongest // 2 + 1]  # full ink: the median of what rises above half of that
+    full = float(np.flatnonzero(at_least > strong / 2)[-1])
     floor = min(2.0 * noise, 0.25 * full)
     return np.asarray(cv2.convertScaleAbs(np.maximum(relief - floor, 0), alpha=255.0 / (full - floor)), np.uint8)
 

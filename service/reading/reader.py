@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ class Reader:
         self._predict = predict
         self._thresholds = thresholds
         self._max_pixels = max_pixels
+        cv2.setNumThreads(1)  # pictures are read side by side; threads within one would only get in each other's way
 
     def digit(self, picture: bytes | Grey, *, explain: bool = False) -> DigitReading:
         """Reads one picture, an encoded file or a grey array. Raises `PictureError` when it cannot be decoded."""

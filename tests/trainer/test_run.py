@@ -36,7 +36,7 @@ def content(folder: Path) -> dict[str, bytes]:
 @pytest.mark.timeout(400)
 def test_a_killed_run_is_resumed_with_the_same_hashes(trained: Trained, tmp_path: Path) -> None:
     run, artifacts = tmp_path / "run", tmp_path / "artifacts"
-    words = ["train", "--data", trained.data, "--run", run, "--artifacts", artifacts]
+    words = ["train", "--data", str(trained.data), "--run", str(run), "--artifacts", str(artifacts)]
     process = subprocess.Popen(
         trainer_command(*words, *RECIPE), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -92,7 +92,7 @@ def test_a_disk_that_takes_no_more_is_one_clear_line(trained: Trained, tmp_path:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    words = ["export", trained.run, "--data", trained.data, "--artifacts", tmp_path, "--any-data"]
+    words = ["export", str(trained.run), "--data", str(trained.data), "--artifacts", str(tmp_path), "--any-data"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         trainer_command(*words), cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limit

@@ -1,0 +1,92 @@
+"""One version of the model, from its folder to something that answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from service.errors import DigitsError
+from service.model.artifact import Artifact, Manifest, open_artifact
+from service.model.batcher import Batcher, Observer
+from service.model.golden import TOLERANCE, Golden, check_model, check_reader, open_golden
+from service.model.runtime import open_saved_model, processors
+from service.reading.reader import Reader
+from service.reading.types import Predict, Prepared, Thresholds
+from service.settings import Settings
+
+OpenModel = Callable[[Path], Predict]
+"""Opens the model in a version's folder, warmed up; tests give one that needs no TensorFlow."""
+
+PROBE_SECONDS = 2.0
+
+
+def runtime(settings: Settings) -> OpenModel:
+    """What `DIGITS_RUNTIME` names. Worker processes share the processors, since each runs a model of its own."""
+    threads = settings.threads or max(1, processors() // settings.workers)
+    return lambda folder: open_saved_model(folder, threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A version that has passed every check: its files, its golden questions, and the reader that answered them."""
+
+    artifact: Artifact
+    golden: Golden
+    reader: Reader
+
+
+def verify(folder: Path, settings: Settings, open_model: OpenModel) -> Verified:
+    """Checksums, manifest, golden questions. Raises `ArtifactRefused`, which names the file, or the golden picture."""
+    artifact = open_artifact(folder, settings.digest)
+    golden = open_golden(folder)
+    predict = open_model(folder)
+    check_model(golden, predict)
+    thresholds = artifact.manifest.thresholds
+    reader = Reader(
+        predict,
+        Thresholds(confidence=thresholds.confidence, digit_probability=thresholds.digit_probability),
+        max_pixels=settings.max_pixels,
+    )
+    check_reader(golden, reader)
+    return Verified(artifact, golden, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A version that serves."""
+
+    manifest: Manifest
+    batcher: Batcher
+    golden: Golden
+
+    async def answers(self) -> bool:
+        """Asks the model its first golden question the way callers do: False when the answer is late, wrong or an error."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                answer = await self.batcher.probe(Prepared(self.golden.images[0], None, 0.0, 0.0))
+        except (DigitsError, TimeoutError):
+            return False
+        distance = np.abs(np.asarray(answer.reading.probabilities) - self.golden.probabilities[0])
+        return bool((distance <= TOLERANCE).all())
+
+    def close(self) -> None:
+        """Ends its thread."""
+        self.batcher.close()
+
+
+def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Observer) -> Model:
+    """Verifies a version and starts its thread. Raises `ArtifactRefused`."""
+    verified = verify(folder, settings, open_model)
+    manifest = verified.artifact.manifest
+    batcher = Batcher(
+        verified.reader,
+        max_queue=settings.max_queue,
+        max_batch=settings.max_batch,
+        observer=observer,
+        name=f"model-{manifest.version}",
+    )
+    return Model(manifest, batcher, verified.golden)

@@ -1,0 +1,51 @@
+"""For whoever runs the service: health, readiness, metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.errors import Draining, Unavailable
+from service.openapi import problems
+from service.schemas import Health
+from service.state import state_of
+from service.telemetry.metrics import CONTENT_TYPE
+
+router = APIRouter(tags=["operations"])
+
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/healthz", summary="The process lives", responses=problems(500))
+async def healthz() -> Health:
+    """Answers as long as the process does."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", summary="The service can read pictures", responses=problems(500, 503))
+async def readyz(request: Request) -> Health:
+    """A version of the model is loaded, has just answered a question correctly, and the process is not draining."""
+    state = state_of(request)
+    if state.draining:
+        raise Draining("The service is shutting down.")
+    if not await state.registry.get().answers():
+        raise Unavailable("The model does not answer.")
+    return Health(status="ok")
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses=_TEXT | problems(500),
+)
+async def metrics(request: Request) -> Response:
+    """In the text format."""
+    state = state_of(request)
+    text = await run_in_threadpool(state.metrics.text, state.registry)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,63 @@
+"""One log, on standard error: for people or as JSON, each line with the id of the request that it belongs to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from contextvars import ContextVar
+from typing import Literal
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that this code runs for; empty outside one."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
+
+
+class JSONFormatter(logging.Formatter):
+    """One object a line: `time`, `level`, `logger`, `message`, `request_id`, `exception`, and what `extra` gave."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if identity := request_id.get():
+            line["request_id"] = identity
+        line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """`time LEVEL logger: message [request id]`, and the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback's."""
+        identity = request_id.get()
+        # What callers send can be in a message; a line break in it must not look like another line of the log.
+        message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}" + (
+            f" [{identity}]" if identity else ""
+        )
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(style: Literal["console", "json"], level: str) -> None:
+    """Sends every logger of the process, uvicorn's too, through one handler."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JSONFormatter() if style == "json" else ConsoleFormatter())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(True)
+    # Ours has the request's id and its time; the parser would complain of each malformed body, which is answered 400.
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"

@@ -1,0 +1,125 @@
+"""Prometheus metrics. With several workers each writes to files that any of them can add up for a scrape."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from service.model.registry import Registry, Version
+from service.reading.types import DigitReading, Status
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that turns several workers' metrics on; prometheus_client reads it when it is imported."""
+
+_LATENCY = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_STAGE = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
+
+
+class Metrics:
+    """One process' metrics, in a registry of their own, so that two apps in one process (tests) do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "digits_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self._latency = Histogram(
+            "digits_http_request_seconds", "From request to answer.", ["route"], buckets=_LATENCY, registry=registry
+        )
+        self.in_flight = Gauge(
+            "digits_http_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        stage = Histogram(
+            "digits_stage_seconds", "Time of a reading, by stage.", ["stage"], buckets=_STAGE, registry=registry
+        )
+        self._decode, self._ink, self._queue, self._model = map(stage.labels, ("decode", "ink", "queue", "model"))
+        self._batch = Histogram("digits_batch_size", "Pictures in a batch.", buckets=_BATCH, registry=registry)
+        self._depth = Gauge(
+            "digits_queue_pictures", "Pictures waiting.", registry=registry, multiprocess_mode="livesum"
+        )
+        readings = Counter("digits_readings", "Readings given.", ["status", "digit"], registry=registry)
+        digits: tuple[int | None, ...] = (*range(10), None)
+        self._readings = {
+            (status, digit): readings.labels(status, "none" if digit is None else digit)
+            for status in _STATUSES
+            for digit in digits
+            if (digit is None) == (status in ("not_a_digit", "blank"))
+        }
+        self._confidence = Histogram(
+            "digits_confidence", "Confidence of readings with a digit.", buckets=_CONFIDENCE, registry=registry
+        )
+        self._problems = Counter("digits_picture_problems", "Pictures not read.", ["status"], registry=registry)
+        self._version = Gauge(
+            "digits_model_version_state",
+            "1 for the state that a version of the model is in.",
+            ["version", "state"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._default = Gauge(
+            "digits_model_info",
+            "1 for the version that serves by default.",
+            ["name", "version"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        if MULTIPROCESS not in os.environ:
+            ProcessCollector(registry=registry)
+        self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts one answered request. `route` is the template, never the path: it must not grow with what is asked."""
+        key = (route, method if method in _METHODS else "OTHER", status)
+        children = self._routes.get(key)
+        if children is None:
+            children = self._requests.labels(*key), self._latency.labels(route)
+            self._routes[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def reading(self, reading: DigitReading, queue_seconds: float) -> None:
+        """Counts one reading."""
+        self._decode.observe(reading.decode_seconds)
+        self._ink.observe(reading.ink_seconds)
+        self._queue.observe(queue_seconds)
+        self._model.observe(reading.model_seconds)
+        self._readings[reading.status, reading.digit].inc()
+        if reading.digit is not None:
+            self._confidence.observe(reading.confidence)
+
+    def picture_problem(self, status: int) -> None:
+        """Counts a picture that could not be read."""
+        self._problems.labels(status).inc()
+
+    def queue_changed(self, pictures: int) -> None:
+        """Called by the batcher."""
+        self._depth.inc(pictures)
+
+    def batch_taken(self, pictures: int) -> None:
+        """Called by the batcher."""
+        self._batch.observe(pictures)
+
+    def text(self, registry: Registry) -> bytes:
+        """The exposition format."""
+        self._show(registry.versions)
+        if registry.default is not None:
+            manifest = registry.default.manifest
+            self._default.labels(manifest.name, manifest.version).set(1)
+        if MULTIPROCESS not in os.environ:
+            return generate_latest(self._registry)
+        collected = CollectorRegistry()
+        MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
+        return generate_latest(collected)
+
+    def _show(self, versions: list[Version]) -> None:
+        for version in versions:
+            for state in ("loading", "ready", "refused"):
+                self._version.labels(version.number, state).set(version.state == state)

@@ -1,0 +1,95 @@
+"""The container: built and run with a read-only root, without capabilities, as a user without rights."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+from tests.drawing import encoded, page
+
+MOST_BYTES = 1_500_000_000
+HARDENED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+
+
+def docker(*words: str, timeout: float = 120) -> str:
+    done = subprocess.run(["docker", *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def engine() -> bool:
+    return bool(shutil.which("docker")) and not subprocess.run(["docker", "info"], capture_output=True).returncode
+
+
+pytestmark = [
+    pytest.mark.skipif(not engine(), reason="needs a container engine that `docker info` reaches"),
+    pytest.mark.timeout(1200),
+]
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    docker("build", "--network", "host", "-t", "digits-test", ".", timeout=1100)
+    return "digits-test"
+
+
+@pytest.fixture(scope="module")
+def running(image: str) -> Iterator[tuple[str, str]]:
+    """The container's id and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = ["run", "-d", "--network", "host", *HARDENED, "--memory", "2g", "-e", f"PORT={port}", image]
+    container = docker(*run)
+    try:
+        deadline = time.monotonic() + 90
+        while docker("inspect", "-f", "{{.State.Health.Status}}", container) != "healthy":
+            assert time.monotonic() < deadline, docker("logs", container)
+            time.sleep(0.5)
+        yield container, f"http://127.0.0.1:{port}"
+    finally:
+        docker("rm", "-f", container)
+
+
+def test_the_image_is_small_and_its_user_has_no_rights(image: str) -> None:
+    (described,) = json.loads(docker("image", "inspect", image))
+    assert described["Size"] < MOST_BYTES
+    assert described["Config"]["User"] == "10001"
+
+
+def test_it_reads_with_a_read_only_root(running: tuple[str, str]) -> None:
+    for digit in (0, 3, 7):
+        answer = httpx.post(f"{running[1]}/v1/digit", files={"image": encoded(page(digit))})
+        assert answer.json()["digit"] == digit
+
+
+def test_it_logs_one_json_object_a_line(running: tuple[str, str]) -> None:
+    httpx.get(f"{running[1]}/nowhere")
+    done = subprocess.run(["docker", "logs", running[0]], capture_output=True, text=True)
+    lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
+    assert any(line.get("path") == "/nowhere" and line.get("status") == 404 for line in lines)
+
+
+def test_it_ends_in_order_when_told_to(running: tuple[str, str], image: str) -> None:
+    container = docker("run", "-d", "--network", "host", *HARDENED, "-e", "DIGITS_PORT=0", image)
+    try:
+        deadline = time.monotonic() + 60
+        while "is ready" not in docker("logs", container):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        docker("stop", "-t", "30", container)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", container) == "0"
+    finally:
+        docker("rm", "-f", container)
+
+
+def test_the_trainer_is_in_the_image(image: str, tmp_path: Path) -> None:
+    told = docker("run", "--rm", *HARDENED, "--network", "none", image, "python", "-m", "trainer", "train", "--help")
+    assert "--resume" in told

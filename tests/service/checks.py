@@ -1,0 +1,30 @@
+"""What several tests of the HTTP interface send and expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from tests.service.fakes import ONE
+
+RAW = {"Content-Type": "application/octet-stream"}
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """Checks the shape that every error has."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "instance", "request_id"} <= set(found)
+    assert found["status"] == status
+    assert found["instance"] == answer.request.url.path
+    assert found["request_id"] == answer.headers["X-Request-ID"] != ""
+    assert ("errors" in found) == (found["title"] == "Invalid request")
+    return found
+
+
+def part(name: str, content: bytes = ONE) -> bytes:
+    return b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n' % (name.encode(), content)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.settings import Settings
+from tests.service.fakes import FakeModel, opener, publish
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have settings of their own."""
+    for name in os.environ:
+        if name.startswith("DIGITS_") or name == "PORT":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def model() -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts with versions 1 and 2; not to be changed."""
+    artifacts = tmp_path_factory.mktemp("artifacts") / "digits"
+    publish(artifacts, 1)
+    publish(artifacts, 2)
+    return artifacts
+
+
+@pytest.fixture
+def settings(published: Path) -> Settings:
+    return Settings(artifacts=published)
+
+
+@pytest.fixture
+def app(settings: Settings, model: FakeModel) -> FastAPI:
+    return create_app(settings, open_model=opener(model))
+
+
+async def until_loaded(app: FastAPI) -> None:
+    async with asyncio.timeout(10):
+        while any(version.state == "loading" for version in app.state.digits.registry.versions):
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def client(app: FastAPI, model: FakeModel) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the app, its versions loaded, without a server between them."""
+    async with app.router.lifespan_context(app):
+        await until_loaded(app)
+        model.batches.clear()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digits") as client:
+            yield client
+            model.gate.set()

@@ -1,0 +1,43 @@
+"""The documentation is held to the code."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_table_of_settings_is_complete_and_right() -> None:
+    rows = re.findall(r"^\| `DIGITS_(\w+)` \| (.*?) \| (.*?) \|$", (ROOT / "docs/settings.md").read_text(), re.M)
+    documented = {name.lower(): (default, text) for name, default, text in rows}
+    assert list(documented) == list(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        default, text = documented[name]
+        assert text == field.description
+        if name != "artifacts":
+            assert default == ("" if field.default in (None, "") else f"`{field.default}`"), name
+
+
+def test_every_dependency_earns_its_place_in_a_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lines = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    declared = [re.split(r"[^A-Za-z0-9-]", line)[0] for line in lines]
+    assert "fastapi" in declared
+    text = (ROOT / "docs/dependencies.md").read_text()
+    missing = [name for name in declared if name not in text and not name.startswith("types-")]
+    assert missing == []
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_readmes_make_commands_exist() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    named = re.findall(r"(?:`|^    )make ([a-z]+)", (ROOT / "README.md").read_text(), re.M)
+    assert named
+    assert set(named) <= set(targets)

@@ -1,0 +1,164 @@
+"""A real server on loopback: what ASGI does not show. Malformed HTTP, bodies that are not wanted."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.errors import SettingsError
+from service.server import bind, make_server, url_of
+from service.settings import Settings
+from tests.service.checks import RAW
+from tests.service.fakes import ONE, FakeModel, opener
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model() -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture(scope="module")
+def live(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
+    """The address of a server on a thread of this process, for all tests here: it takes a moment to end."""
+    settings = Settings(artifacts=published, port=0, max_body_bytes=100_000)
+    server = make_server(create_app(settings, open_model=opener(model)))
+    listening = bind(settings)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    url = httpx.URL(url_of(listening))
+    while httpx.get(url.join("/readyz")).status_code != 200:
+        time.sleep(0.02)
+    yield url
+    server.should_exit = True
+    thread.join(10)
+
+
+def talk(url: httpx.URL, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Sends bytes and reads until the server closes: status, headers, body."""
+    with socket.create_connection((url.host, url.port or 80), timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    return int(status.split()[1]), headers, body
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"no http\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
+        b"POST /v1/digit HTTP/1.1\r\nContent-Length: one\r\n\r\n",
+        b"POST /v1/digit HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        b"POST /v1/digit HTTP/1.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    ],
+)
+def test_malformed_http_is_a_problem_like_any_other(live: httpx.URL, request_bytes: bytes) -> None:
+    status, headers, body = talk(live, request_bytes)
+    assert status == 400
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["connection"] == "close"
+    problem = json.loads(body)
+    assert (problem["status"], problem["title"]) == (400, "Malformed request")
+    assert problem["request_id"] == headers["x-request-id"] != ""
+
+
+def post(length: str, *, path: str = "/v1/digit", more: str = "") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n{length}\r\n{more}\r\n".encode()
+
+
+def test_a_body_that_is_too_long_is_answered_although_it_is_sent_to_its_end(live: httpx.URL) -> None:
+    size = 20_000_000
+    status, headers, body = talk(live, post(f"Content-Length: {size}") + b"x" * size)
+    assert status == 413
+    assert headers["connection"] == "close"
+    assert json.loads(body)["title"] == "Body too large"
+
+
+def test_a_body_that_is_too_long_in_chunks_is_answered_although_it_is_sent_to_its_end(live: httpx.URL) -> None:
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    status, _, body = talk(live, post("Transfer-Encoding: chunked") + chunk * 100 + b"0\r\n\r\n")
+    assert status == 413
+    assert json.loads(body)["title"] == "Body too large"
+
+
+def test_whoever_asks_before_sending_a_body_that_is_too_long_need_not_send_it(live: httpx.URL) -> None:
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(post("Content-Length: 20000000", more="Expect: 100-continue\r\n"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_whoever_asks_before_sending_a_good_body_is_told_to_go_on(live: httpx.URL) -> None:
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(post(f"Content-Length: {len(ONE)}", more="Expect: 100-continue\r\n"))
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(ONE)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1/models", "/v1/digit?version=one", "/v1/digits"])
+def test_an_answer_that_does_not_need_the_body_arrives_all_the_same(live: httpx.URL, path: str) -> None:
+    size = 90_000
+    status, headers, _ = talk(live, post(f"Content-Length: {size}", path=path) + b"x" * size)
+    assert status in (404, 405, 415, 422)
+    assert headers["connection"] == "close"
+
+
+def test_a_connection_serves_many_requests(live: httpx.URL) -> None:
+    with httpx.Client(base_url=live) as client:
+        for _ in range(3):
+            assert client.post("/v1/digit", content=ONE, headers=RAW).json()["digit"] == 1
+        assert "connection" not in client.get("/nothing").headers
+
+
+def test_the_head_of_a_page_has_no_body(live: httpx.URL) -> None:
+    status, headers, body = talk(live, b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) > 0
+
+
+def test_the_work_for_a_caller_who_has_left_is_dropped(live: httpx.URL, model: FakeModel) -> None:
+    model.gate.clear()
+    model.batches.clear()
+    request = post(f"Content-Length: {len(ONE)}") + ONE
+    connections = []
+    for _ in range(2):
+        connections.append(socket.create_connection((live.host, live.port or 80), timeout=5))
+        connections[-1].sendall(request)
+        while not model.batches:
+            time.sleep(0.01)
+    time.sleep(0.1)
+    for connection in connections:
+        connection.close()
+    time.sleep(0.1)
+    model.gate.set()
+    assert httpx.post(live.join("/v1/digit"), content=ONE, headers=RAW).status_code == 200
+    assert model.batches == [1, 1]
+
+
+def test_an_address_that_is_taken_is_told_in_one_line(published: Path) -> None:
+    with bind(Settings(artifacts=published, port=0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
+            bind(Settings(artifacts=published, port=port))
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_url_can_be_opened(published: Path, host: str, shown: str) -> None:
+    with bind(Settings(artifacts=published, host=host, port=0)) as listening:
+        assert url_of(listening) == f"http://{shown}:{listening.getsockname()[1]}"

@@ -1,0 +1,139 @@
+"""`serve` in a process of its own: signals, workers, what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service.checks import RAW
+from tests.service.fakes import ONE
+
+ROOT = Path(__file__).parents[2]
+
+
+class Process:
+    """`serve` with the fake model in a process of its own; each batch takes as long as is said."""
+
+    def __init__(self, artifacts: Path, seconds: float, **settings: object) -> None:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")}
+        environ |= {"DIGITS_ARTIFACTS": str(artifacts), "DIGITS_PORT": "0", "PYTHONUNBUFFERED": "1"}
+        environ |= {f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()}
+        command = [sys.executable, "-m", "tests.service.fakes", str(seconds)]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.json = settings.get("log_format") == "json"
+        self.url = ""
+
+    def wait(self) -> None:
+        """Until it says where it is."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        line = self.process.stdout.readline() if not self.json else ""
+        while self.json and not line.startswith("Digits"):
+            line = json.loads(self.process.stderr.readline())["message"]
+        match = re.fullmatch(r"Digits is ready: (http://\S+) \(model version 2\)", line.rstrip())
+        assert match, line + self.process.communicate()[1]
+        self.url = match[1]
+
+    def end(self) -> tuple[int, str, str]:
+        """Waits for its end: exit status, what was printed since it was ready, log."""
+        printed, log = self.process.communicate(timeout=15)
+        return self.process.returncode, printed, log
+
+
+@pytest.fixture
+def start(published: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def starter(seconds: float = 0, **settings: object) -> Process:
+        started.append(Process(published, seconds, **settings))
+        started[-1].wait()
+        return started[-1]
+
+    yield starter
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+def in_background(call: Callable[[], httpx.Response]) -> tuple[threading.Thread, list[Any]]:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    time.sleep(0.15)
+    return thread, results
+
+
+def test_sigterm_drains_and_then_ends_when_what_is_in_flight_is_answered(start: Callable[..., Process]) -> None:
+    server = start(0.4, drain_seconds=0.4)
+    with httpx.Client(base_url=server.url) as client:
+        assert client.get("/readyz").status_code == 200
+        thread, results = in_background(lambda: httpx.post(server.url + "/v1/digit", content=ONE, headers=RAW))
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.15)
+        assert client.get("/readyz").status_code == 503
+        late = client.post("/v1/digit", content=ONE, headers=RAW)  # still served; it ends after the drain
+        assert late.status_code == 200
+        assert late.headers["Connection"] == "close"
+    thread.join()
+    assert results[0].json()["digit"] == 1
+    status, _, log = server.end()
+    assert status == 0, log
+    assert "Traceback" not in log
+
+
+def test_without_a_drain_sigterm_ends_when_what_is_in_flight_is_answered(start: Callable[..., Process]) -> None:
+    server = start(0.4, drain_seconds=0)
+    thread, results = in_background(lambda: httpx.post(server.url + "/v1/digit", content=ONE, headers=RAW))
+    server.process.send_signal(signal.SIGTERM)
+    thread.join()
+    assert results[0].json()["digit"] == 1
+    assert server.end()[0] == 0
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+def test_sigint_and_a_second_sigterm_do_not_wait_for_the_drain(
+    start: Callable[..., Process], signals: list[signal.Signals]
+) -> None:
+    server = start(drain_seconds=60)
+    for each in signals:
+        server.process.send_signal(each)
+        time.sleep(0.2)
+    status, _, log = server.end()
+    assert status == 0
+    assert "Traceback" not in log
+
+
+def test_several_workers_serve_drain_and_add_up_their_metrics(start: Callable[..., Process]) -> None:
+    server = start(workers=2, drain_seconds=0.2, log_format="json")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:  # the first says that it is ready; the other may take a little longer
+        if all(httpx.get(server.url + "/readyz").status_code == 200 for _ in range(10)):
+            break
+    answers = [httpx.post(server.url + "/v1/digit", content=ONE, headers=RAW) for _ in range(20)]
+    assert [answer.json()["digit"] for answer in answers] == [1] * 20
+    for _ in range(5):  # whichever worker is asked
+        assert 'digits_readings_total{digit="1",status="ok"} 20.0' in httpx.get(server.url + "/metrics").text
+    server.process.send_signal(signal.SIGTERM)
+    status, _, log = server.end()
+    assert status == 0, log
+    assert all(json.loads(line) for line in log.splitlines())
+
+
+def test_unknown_settings_are_told_of_at_start(start: Callable[..., Process]) -> None:
+    server = start(prot=1, log_level="warning", drain_seconds=0)
+    server.process.send_signal(signal.SIGTERM)
+    assert "unknown setting DIGITS_PROT; did you mean DIGITS_PORT?" in server.end()[2]
