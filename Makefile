@@ -36,7 +36,7 @@ lint: setup  ## style, types, import contracts
 	$(BIN)/lint-imports
 
 train: setup  ## train the released recipe, verify and publish the next version (DATA=folder of IDX files, RUN=folder; resumes)
-	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) --run $(RUN) $(if $(wildcard $(RUN)/run.json),--resume) \
+	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) --run $(RUN) --resume \
 	  --verify "$(BIN)/python -m service verify"
 
 bench: setup  ## accuracy of a running service (DATA=folder with mnist/ and dev/, URL=http://localhost:8000)

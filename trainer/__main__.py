@@ -45,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train, evaluate and publish the next version")
     train.set_defaults(run_command=_train)
     train.add_argument("--run", type=Path, default=Path("runs/latest"), metavar="DIR", help="folder for checkpoints")
-    train.add_argument("--resume", action="store_true", help="go on with the run in that folder, with its recipe")
+    train.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in that folder; begin one if there is none or it is done",
+    )
     train.add_argument("--epochs", type=int)
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)
@@ -97,6 +101,8 @@ def _train(arguments: argparse.Namespace) -> None:
     names = ("epochs", "seed", "batch_size", "limit", "validation", "precision")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.resume:
+        Run.put_aside_published(arguments.run)
+    if arguments.resume and (arguments.run / "run.json").exists():
         run = Run.open(arguments.run)
         changed = sorted(name for name, value in given.items() if getattr(run.config.recipe, name) != value)
         if changed:
@@ -111,7 +117,8 @@ def _train(arguments: argparse.Namespace) -> None:
         run = Run.start(arguments.run, RunConfig(recipe=recipe, command=command, data_sha256=mnist.sha256))
     pool = fit.make_pool(mnist, run.config.recipe)
     model, history = fit.train(run, run.config.recipe, pool)
-    export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
+    version = export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
+    run.published(int(version.name))
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from trainer.progress import say
 from trainer.recipe import Recipe
 
 _KEPT = 2
+_PUBLISHED = "published"
 
 
 class RunConfig(BaseModel):
@@ -61,8 +62,27 @@ class Run:
                 history = json.loads((folder / "history.json").read_text())
                 return keras.models.load_model(folder / "model.keras"), history
             except Exception as error:  # whatever Keras makes of a damaged file
-                say(f"{folder}: damaged checkpoint passed over ({type(error).__name__}: {error})")
+                aside = folder.with_name(f"damaged-{folder.name}")  # so that it does not count as the newest any more
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                say(f"{folder}: damaged checkpoint put aside as {aside.name} ({reason})")
         return None, []
+
+    def published(self, version: int) -> None:
+        """Marks the run as done: it ended in `version`."""
+        (self.folder / _PUBLISHED).write_text(f"{version}\n")
+
+    @staticmethod
+    def put_aside_published(folder: Path) -> None:
+        """Makes room for a new run in `folder` where the one in it is done: it goes to `<folder>-v<version>`."""
+        if (folder / _PUBLISHED).exists():
+            version = (folder / _PUBLISHED).read_text().strip()
+            aside = folder.with_name(f"{folder.name}-v{version}")
+            if aside.exists():
+                raise RunError(f"{folder}: is done, and {aside} is in the way of putting it aside; move one of them")
+            folder.rename(aside)
+            say(f"{folder}: was done (version {version}) and is now {aside}")
 
     def save(self, model: Any, history: list[dict[str, Any]]) -> None:
         """Adds the checkpoint of epoch `len(history)` and drops all but the two newest. Raises `RunError`."""

@@ -62,6 +62,7 @@ def test_a_killed_run_is_resumed_with_the_same_hashes(trained: Trained, tmp_path
     assert resumed.returncode == 0, resumed.stderr
     assert f"resumed after epoch {done} of 4" in resumed.stdout
     assert hashes(run) == hashes(trained.run)
+    assert (run / "published").read_text() == "1\n"
     assert (artifacts / "1" / "SHA256SUMS").read_text() == checksums(artifacts / "1")
 
 
@@ -111,6 +112,31 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(trained: Trained
     model, rows = run.newest()
     assert model is not None
     assert len(rows) == 3
+
+
+def test_a_damaged_checkpoint_does_not_push_out_good_ones(tmp_path: Path) -> None:
+    import keras
+
+    run = Run.start(tmp_path / "run", CONFIG)
+    (run.folder / "epoch-009").mkdir()
+    assert run.newest() == (None, [])
+    run.save(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), [{"epoch": 1}])
+    assert run.newest()[1] == [{"epoch": 1}]
+    assert (run.folder / "damaged-epoch-009").is_dir()
+
+
+def test_a_run_that_is_done_makes_room_for_the_next(tmp_path: Path) -> None:
+    run = Run.start(tmp_path / "run", CONFIG)
+    Run.put_aside_published(run.folder)
+    assert run.folder.is_dir()
+    run.published(3)
+    Run.put_aside_published(run.folder)
+    assert not run.folder.exists()
+    assert Run.open(tmp_path / "run-v3").config == CONFIG
+    Run.start(tmp_path / "run", CONFIG).published(3)
+    with pytest.raises(RunError, match="is in the way"):
+        Run.put_aside_published(run.folder)
+    assert run.folder.is_dir()
 
 
 def test_a_run_without_checkpoints_begins_anew(tmp_path: Path) -> None:
