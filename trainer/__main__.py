@@ -8,8 +8,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from trainer.errors import DataError, TrainerError
+from pydantic import ValidationError
 
+from trainer.errors import DataError, TrainerError
+from trainer.manifest import libraries, source_commit
+from trainer.recipe import Recipe
+from trainer.runs import Run, RunConfig
+
+_RECIPE = ("epochs", "seed", "batch_size", "limit", "validation", "precision")  # what the command line can set
 _ARTIFACTS = Path("artifacts/digits")
 
 
@@ -24,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder without permission
         return _fail(f"{error.filename or 'the disk'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        print("\ninterrupted; `train --resume` goes on after the last finished epoch", file=sys.stderr)
+        print("\ninterrupted; a training run goes on with --resume after its last finished epoch", file=sys.stderr)
         return 130
     return 0
 
@@ -94,42 +100,72 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     from trainer import export, fit
     from trainer.data import load_mnist
-    from trainer.recipe import Recipe
-    from trainer.runs import Run, RunConfig
+    from trainer.model import choose_precision
+    from trainer.progress import say
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
-    names = ("epochs", "seed", "batch_size", "limit", "validation", "precision")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    config = _config(arguments, mnist.sha256)
     if arguments.resume:
         Run.put_aside_published(arguments.run)
     if arguments.resume and (arguments.run / "run.json").exists():
         run = Run.open(arguments.run)
-        changed = sorted(name for name, value in given.items() if getattr(run.config.recipe, name) != value)
-        if changed:
-            raise TrainerError(f"{arguments.run}: a resumed run keeps its recipe; it has another {', '.join(changed)}")
-        if run.config.data_sha256 != mnist.sha256:
-            raise DataError(f"{arguments.run}: the run was begun on other data")
+        _check_resumed(run, config)
+        pool = fit.make_pool(mnist, run.config.recipe)
     else:
+        say(f"{arguments.run}: a new run")
+        pool = fit.make_pool(
+            mnist, config.recipe
+        )  # what is wrong with the numbers shows here, before anything is written
+        config = config.model_copy(update={"precision": choose_precision(config.recipe.precision)})
+        run = Run.start(arguments.run, config)
+    with run.held():
+        model, history = fit.train(run, pool)
+        version = export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
+        run.published(int(version.name))
+
+
+def _config(arguments: argparse.Namespace, data_sha256: dict[str, str]) -> RunConfig:
+    given = {name: value for name in _RECIPE if (value := getattr(arguments, name)) is not None}
+    words = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
+    try:
         recipe = Recipe.model_validate(given)
-        command = "python -m trainer train" + "".join(
-            f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainerError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
+    return RunConfig(
+        recipe=recipe,
+        given=given,
+        precision=recipe.precision,
+        command=" ".join(["python -m trainer train", *words, *(["--any-data"] if arguments.any_data else [])]),
+        source_commit=source_commit(),
+        libraries=libraries(),
+        data_sha256=data_sha256,
+    )
+
+
+def _check_resumed(run: Run, now: RunConfig) -> None:
+    """A resumed run keeps its recipe, whether it would be changed on the command line or in recipe.py, and its data."""
+    then = run.config
+    meant = Recipe.model_validate({**then.given, **now.given})
+    changed = [name for name in Recipe.model_fields if getattr(meant, name) != getattr(then.recipe, name)]
+    if changed:
+        raise TrainerError(
+            f"{run.folder}: a resumed run keeps its recipe; it has another {', '.join(changed)} (--run begins another run)"
         )
-        run = Run.start(arguments.run, RunConfig(recipe=recipe, command=command, data_sha256=mnist.sha256))
-    pool = fit.make_pool(mnist, run.config.recipe)
-    model, history = fit.train(run, run.config.recipe, pool)
-    version = export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
-    run.published(int(version.name))
+    if then.data_sha256 != now.data_sha256:
+        raise DataError(f"{run.folder}: the run was begun on other data")
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from trainer import export, fit
     from trainer.data import load_mnist
-    from trainer.runs import Run
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
     run = Run.open(arguments.run)
-    model, history = run.newest()
-    if model is None:
+    if run.config.data_sha256 != mnist.sha256:
+        raise DataError(f"{arguments.run}: the run was begun on other data")
+    model, history = fit.newest_model(run, 1)
+    if not history:
         raise TrainerError(f"{arguments.run}: has no finished epoch yet")
     pool = fit.make_pool(mnist, run.config.recipe)
     export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)

@@ -90,10 +90,14 @@ def fit_platt(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple
 
 
 def lowest_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], wrong_share: float) -> float:
-    """The lowest confidence at or above which at most `wrong_share` of the answers are wrong; bounded by 0.5 and 0.995."""
+    """The lowest confidence at or above which at most `wrong_share` of the answers are wrong; bounded by 0.5 and 0.995.
+
+    Where no threshold keeps that promise it is 0.995, as near as can be had.
+    """
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
-    fits = np.flatnonzero(share <= wrong_share)
+    last = np.append(confidence[order][1:] != confidence[order][:-1], True)  # a threshold takes all equals or none
+    fits = np.flatnonzero((share <= wrong_share) & last)
     lowest = float(confidence[order[fits[-1]]]) if len(fits) else _HIGHEST
     return float(np.clip(lowest, 0.5, _HIGHEST))
 

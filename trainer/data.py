@@ -49,10 +49,10 @@ def load_mnist(folder: Path | None, *, check: bool = True) -> Mnist:
     fields: dict[str, bytes] = _from_keras() if folder is None else {f: _read(folder, KNOWN[f][0]) for f in KNOWN}
     sha256 = {field: hashlib.sha256(data).hexdigest() for field, data in fields.items()}
     where = "Keras' cache" if folder is None else str(folder)
+    arrays = {field: parse_idx(data, f"{where}: {KNOWN[field][0]}") for field, data in fields.items()}
     for field, (name, known) in KNOWN.items():
         if check and sha256[field] != known:
             raise DataError(f"{where}: {name} is not MNIST's: sha256 {sha256[field]}, expected {known}")
-    arrays = {field: parse_idx(data, f"{where}: {KNOWN[field][0]}") for field, data in fields.items()}
     for part in ("train", "test"):
         images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
         if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or labels.max() > 9:
@@ -69,7 +69,12 @@ def load_mnist(folder: Path | None, *, check: bool = True) -> Mnist:
 def split(
     labels: NDArray[np.int64], seed: int, held_out: int = VALIDATION_PICTURES
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices for training and for validation (`held_out` of them), sorted; depends on the seed alone."""
+    """Indices for training and for validation (`held_out` of them), sorted; depends on the seed alone.
+
+    Raises `DataError` where nothing would be left to train on.
+    """
+    if held_out >= len(labels):
+        raise DataError(f"{held_out:,} pictures cannot be held out of {len(labels):,}")
     order = np.random.default_rng([seed, 0x5EED]).permutation(len(labels))
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from trainer import graph, html, report
-from trainer.calibrate import calibrate
+from trainer.calibrate import Calibration, calibrate, sigmoid, softmax
 from trainer.data import Mnist
 from trainer.errors import PublishError
 from trainer.evaluate import Thresholds as Judged
 from trainer.evaluate import evaluate, load_signature
-from trainer.fit import Pool
+from trainer.fit import Pool, logits
 from trainer.golden import golden
-from trainer.manifest import DataSet, Manifest, Metrics, Thresholds, libraries, now, source_commit
+from trainer.manifest import DataSet, Manifest, Metrics, Thresholds, now
 from trainer.model import in_float32
 from trainer.progress import say
 from trainer.runs import Run
@@ -49,10 +49,10 @@ def publish(
         manifest = Manifest(
             version=version,
             created=now(),
-            source_commit=source_commit(),
+            source_commit=run.config.source_commit,
             command=run.config.command,
             seed=recipe.seed,
-            libraries=libraries(),
+            libraries=run.config.libraries,
             thresholds=Thresholds(confidence=thresholds.confidence, digit_probability=thresholds.digit_probability),
             parameters=plain.count_params(),
             training_data=tuple(
@@ -64,14 +64,14 @@ def publish(
                 Metrics.model_validate(validated.as_metrics("mnist_validation", mnist.sha256["train_images"])),
             ),
         )
-        _write(staged / "manifest.json", manifest.model_dump_json(indent=2).encode() + b"\n")
-        _write(staged / "golden.npz", golden(load_signature(staged)))
+        (staged / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+        (staged / "golden.npz").write_bytes(golden(load_signature(staged)))
         (staged / "report").mkdir()
         html.write(
             staged / "report" / "index.html", report.model_card(manifest.model_dump(mode="json"), tested, history)
         )
-        _write(staged / "SHA256SUMS", checksums(staged).encode())
-        _check(staged, plain, calibration.temperature, mnist)
+        (staged / "SHA256SUMS").write_text(checksums(staged))
+        _check(staged, plain, calibration, mnist)
         if verify:
             _verify(verify, staged)
         folder = root / str(version)
@@ -114,17 +114,13 @@ def _staging(root: Path) -> Iterator[tuple[Path, int]]:
         raise PublishError(f"{error.filename or root}: {error.strerror or error}; nothing was published") from error
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _check(staged: Path, plain: Any, temperature: float, mnist: Mnist) -> None:
+def _check(staged: Path, plain: Any, calibration: Calibration, mnist: Mnist) -> None:
     """The exported graph must answer as the network does."""
     images = mnist.test_images[:64]
-    answered, _ = load_signature(staged)(images)
-    expected = np.asarray(plain(images, training=False)["digits"]) / temperature
-    expected = np.exp(expected - expected.max(1, keepdims=True))
-    difference = float(np.abs(answered - expected / expected.sum(1, keepdims=True)).max())
+    digits, is_digit = logits(plain, images)
+    expected = (softmax(digits / calibration.temperature), sigmoid(calibration.slope * is_digit + calibration.offset))
+    answered = load_signature(staged)(images)
+    difference = max(float(np.abs(a - e).max()) for a, e in zip(answered, expected, strict=True))
     if not difference < _AGREES:
         raise PublishError(f"{staged}: the exported graph differs from the trained network by {difference:.2g}")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.augment import augment
 from trainer.data import Mnist, split
-from trainer.model import build, choose_precision, compile_model
+from trainer.model import build, compile_model, restore, seed_dropout, state_of
 from trainer.outliers import draw_outliers
 from trainer.pens import draw_digits
 from trainer.progress import Progress, say
@@ -73,35 +73,44 @@ def make_epoch(pool: Pool, recipe: Recipe, epoch: int) -> tuple[NDArray[np.uint8
     return images, pool.labels[order], hashes
 
 
-def train(run: Run, recipe: Recipe, pool: Pool) -> tuple[Any, list[dict[str, Any]]]:
+def train(run: Run, pool: Pool) -> tuple[Any, list[dict[str, Any]]]:
     """Trains from the run's newest checkpoint, or from the start, to the recipe's last epoch.
 
-    Returns the Keras model and the history, a row an epoch.
+    Returns the Keras model and the history, a row an epoch. Raises `RunError`.
     """
     import keras
 
-    model, history = run.newest()
+    recipe = run.config.recipe
     steps = -(-len(pool.images) // recipe.batch_size)
-    if model is None:
-        precision = choose_precision(recipe.precision)
-        say(f"training in {precision}: {len(pool.images):,} pictures ({_listed(pool.sources)}), {recipe.epochs} epochs")
-        keras.utils.set_random_seed(recipe.seed)
-        model = build(recipe, precision)
-        compile_model(model, recipe, steps)
-    else:
+    keras.utils.set_random_seed(recipe.seed)
+    model, history = newest_model(run, steps)
+    if history:
         say(f"resumed after epoch {len(history)} of {recipe.epochs}")
-    with Progress(recipe.epochs, steps) as progress:
+    else:
+        pictures = f"{len(pool.images):,} pictures ({_listed(pool.sources)})"
+        say(f"training in {run.config.precision}: {pictures}, {recipe.epochs} epochs")
+    with Progress(recipe.epochs, steps, done=len(history)) as progress:
         for epoch in range(len(history), recipe.epochs):
             started = time.monotonic()
             images, labels, hashes = make_epoch(pool, recipe, epoch)
-            keras.utils.set_random_seed(recipe.seed + epoch)
+            seed_dropout(model, recipe.seed, epoch)
             figures = _one_epoch(model, images, labels, recipe, epoch, progress)
             figures["val_accuracy"] = _accuracy(model, pool.validation_images, pool.validation_labels)
             figures["learning_rate"] = float(model.optimizer.learning_rate)
             figures["seconds"] = time.monotonic() - started
             history.append({"epoch": epoch + 1, **figures, **hashes})
-            run.save(model, history)
+            run.save(state_of(model), history)
             progress.epoch_done(epoch + 1, figures, hashes)
+    return model, history
+
+
+def newest_model(run: Run, steps: int) -> tuple[Any, list[dict[str, Any]]]:
+    """The run's model as its newest checkpoint left it, compiled, with the history; `steps`: batches an epoch."""
+    state, history = run.newest()
+    model = build(run.config.recipe, run.config.precision)
+    compile_model(model, run.config.recipe, steps)
+    if state:
+        restore(model, state)
     return model, history
 
 

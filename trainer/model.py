@@ -6,6 +6,9 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trainer.recipe import Precision, Recipe
 
 POLICIES = {"bfloat16": "mixed_bfloat16", "float32": "float32"}
@@ -55,6 +58,29 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
         loss_weights={"digits": 1.0, "is_digit": recipe.digit_probability_weight},
         weighted_metrics={"digits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
     )
+
+
+def state_of(model: Any) -> dict[str, NDArray[Any]]:
+    """All that training goes on from, by name: the weights and the optimizer's variables, in their order."""
+    weights = {f"weight_{i:03d}": array for i, array in enumerate(model.get_weights())}
+    return weights | {f"optimizer_{i:03d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
+
+
+def restore(model: Any, state: dict[str, NDArray[Any]]) -> None:
+    """Puts `state_of` back into a model that was built and compiled by the same recipe."""
+    model.set_weights([array for name, array in sorted(state.items()) if name.startswith("weight_")])
+    model.optimizer.build(model.trainable_variables)
+    saved = [array for name, array in sorted(state.items()) if name.startswith("optimizer_")]
+    for variable, array in zip(model.optimizer.variables, saved, strict=True):
+        variable.assign(array)
+
+
+def seed_dropout(model: Any, seed: int, epoch: int) -> None:
+    """Makes an epoch's dropout depend on the seed and the epoch's number alone."""
+    for layer in model.layers:
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([seed, epoch << 20])
 
 
 def in_float32(model: Any, recipe: Recipe) -> Any:

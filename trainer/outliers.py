@@ -44,6 +44,8 @@ def draw_outliers(
     count: int, digits: NDArray[np.uint8], labels: NDArray[np.int64], seed: list[int]
 ) -> NDArray[np.uint8]:
     """`count` pictures that hold no single digit, uint8 `[count, 28, 28]`, some made from pieces of `digits`."""
+    if not count:
+        return digits[:0]
     rng = np.random.default_rng(seed)
     kinds: list[tuple[float, Callable[[], NDArray[np.uint8]]]] = [
         (0.22, lambda: _pen(scribble_strokes(rng), rng)),
@@ -75,7 +77,7 @@ def _sign(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _cut(digits: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
-    while True:
+    for _ in range(1000):
         at = int(rng.integers(len(digits)))
         sides = _CUTS.get(int(labels[at]))
         if sides is None:
@@ -86,6 +88,7 @@ def _cut(digits: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Ge
         piece = digits[at][part]
         if (piece > 127).sum() >= 12:
             return to_canvas(piece)
+    return _sign(rng)  # among these digits there is nothing to cut
 
 
 def _pair(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -18,14 +18,14 @@ def say(line: str) -> None:
 class Progress:
     """A bar over all batches of the run. Use it as a context."""
 
-    def __init__(self, epochs: int, steps: int) -> None:
+    def __init__(self, epochs: int, steps: int, done: int = 0) -> None:
         self._epochs, self._steps = epochs, steps
         self._bar = Bar(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"),
             console=Console(highlight=False, soft_wrap=True),
         )  # fmt: skip
-        self._task = self._bar.add_task("training", total=epochs * steps, figures="")
+        self._task = self._bar.add_task("training", total=epochs * steps, completed=done * steps, figures="")
 
     def __enter__(self) -> Progress:
         self._bar.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Precision = Literal["auto", "bfloat16", "float32"]
 
@@ -15,11 +15,11 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 1
-    epochs: int = 25
-    batch_size: int = 128
+    epochs: int = Field(25, ge=1)
+    batch_size: int = Field(128, ge=1)
     precision: Precision = "auto"
-    limit: int | None = None
-    validation: int = 5_000
+    limit: int | None = Field(None, ge=1)
+    validation: int = Field(5_000, ge=10)
 
     filters: tuple[int, ...] = (32, 32, 64, 64, 64, 128, 128)
     kernels: tuple[int, ...] = (5, 3, 3, 3, 3, 3, 3)

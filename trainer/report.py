@@ -27,7 +27,7 @@ _USE = [
 ]
 _NOT_USE = [
     "Several digits in one picture: they must be cut apart first.",
-    "Letters, other numeral systems and printed type: not trained on; digit_probability refuses many of them, not all.",
+    "Letters, other numeral systems and printed type: digit_probability refuses many of them, not all.",
     "Decisions of consequence on a reading alone, such as paying a cheque: check the number by other means too.",
     "Telling who wrote something.",
 ]
@@ -36,8 +36,9 @@ _LIMITS = [
     "Other hands, pens, cameras and cuts are read less well: measure on your own pictures before relying on a figure.",
     "Styles rare among those writers (the 1 with a long upstroke, the barred 7) are known mostly from drawn digits.",
     "Confidence is calibrated on pictures like those it was fitted on. On others, expect it to claim too much.",
-    "digit_probability was trained on drawn scribbles, cut digits and textures: other things can pass for a digit.",
-    "Some test labels are open to dispute (about 15 of 10,000), so the last mistakes are partly matters of opinion.",
+    "digit_probability learned from drawn outliers: scribbles, signs, some letters, cut or touching digits, textures.",
+    "What is like none of them can pass for a digit.",
+    "Some test labels are open to dispute, so the last mistakes are partly matters of opinion.",
     "No figures by age, origin or handedness of the writers exist: MNIST does not record them.",
 ]
 
@@ -134,7 +135,10 @@ def _data_sets(manifest: Mapping[str, Any]) -> str:
         for entry in manifest.get("metrics", [])
     ]
     head = ["data set", "pictures", "accuracy", "95% interval", "ECE", "answered ok", "accuracy of ok"]
-    caption = "Calibration and thresholds were fitted on the validation pictures. What follows is of the test set."
+    fitted = (
+        "Calibration and thresholds were fitted on the validation pictures, plain and distorted, and on drawn outliers."
+    )
+    caption = f"{fitted} What follows is of the test set."
     return html.table(head, rows, caption) if rows else ""
 
 

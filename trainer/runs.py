@@ -1,12 +1,18 @@
-"""A training run's folder: its recipe, and a checkpoint after every epoch that a kill -9 cannot spoil."""
+"""A training run's folder: what it was begun with, and a checkpoint after every epoch that a kill -9 cannot spoil."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from trainer.errors import RunError
@@ -16,17 +22,23 @@ from trainer.recipe import Recipe
 _KEPT = 2
 _PUBLISHED = "published"
 
+Arrays = dict[str, NDArray[Any]]
+
 
 class RunConfig(BaseModel):
-    """What a resumed run must not change."""
+    """What a resumed run must not change, and what the manifest tells of it. `given`: the recipe's fields set by the caller."""
 
     recipe: Recipe
+    given: dict[str, int | str]
+    precision: str
     command: str
+    source_commit: str
+    libraries: dict[str, str]
     data_sha256: dict[str, str]
 
 
 class Run:
-    """`<folder>/run.json` and `<folder>/epoch-NNN/{model.keras,history.json}`; an epoch's folder appears whole or not at all."""
+    """`<folder>/run.json` and `<folder>/epoch-NNN/{state.npz,history.json}`; an epoch's folder appears whole or not at all."""
 
     def __init__(self, folder: Path, config: RunConfig) -> None:
         self.folder, self.config = folder, config
@@ -37,9 +49,7 @@ class Run:
         if (folder / "run.json").exists():
             raise RunError(f"{folder}: holds a run already; add --resume to go on with it, or name another with --run")
         folder.mkdir(parents=True, exist_ok=True)
-        staged = folder / ".run.json"
-        staged.write_text(config.model_dump_json(indent=2) + "\n")
-        staged.rename(folder / "run.json")
+        _write(folder / "run.json", config.model_dump_json(indent=2) + "\n")
         return cls(folder, config)
 
     @classmethod
@@ -53,25 +63,53 @@ class Run:
         except ValidationError as error:
             raise RunError(f"{path}: not a run's description: {error.errors()[0]['msg']}") from None
 
-    def newest(self) -> tuple[Any, list[dict[str, Any]]]:
-        """The newest checkpoint that can be read, with its optimizer, and the history up to it; (None, []) if there is none."""
-        import keras
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps a second process out of the folder. Raises `RunError` when one is there."""
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self.folder}: another process is training there") from None
+            yield
 
-        for folder in sorted(self.folder.glob("epoch-*"), reverse=True):
+    def newest(self) -> tuple[Arrays, list[dict[str, Any]]]:
+        """The newest checkpoint that can be read, and the history up to it; ({}, []) before the first.
+
+        Raises `RunError` where there are checkpoints and none can be read: training is not begun anew over them.
+        """
+        folders = self._epochs()
+        for folder in reversed(folders):
             try:
                 history = json.loads((folder / "history.json").read_text())
-                return keras.models.load_model(folder / "model.keras"), history
-            except Exception as error:  # whatever Keras makes of a damaged file
-                aside = folder.with_name(f"damaged-{folder.name}")  # so that it does not count as the newest any more
-                shutil.rmtree(aside, ignore_errors=True)
-                folder.rename(aside)
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                say(f"{folder}: damaged checkpoint put aside as {aside.name} ({reason})")
-        return None, []
+                with np.load(folder / "state.npz", allow_pickle=False) as arrays:
+                    return dict(arrays), history
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+                say(f"{folder}: damaged checkpoint passed over ({type(error).__name__}: {error})")
+        if folders:
+            raise RunError(f"{self.folder}: none of its checkpoints can be read")
+        return {}, []
+
+    def save(self, arrays: Arrays, history: list[dict[str, Any]]) -> None:
+        """Adds the checkpoint of epoch `len(history)` and drops all but the two newest. Raises `RunError`."""
+        folder = self.folder / f"epoch-{len(history):03d}"
+        staged = self.folder / f".{folder.name}"
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            staged.mkdir()
+            np.savez(staged / "state.npz", **arrays)  # type: ignore[arg-type]
+            (staged / "history.json").write_text(json.dumps(history, indent=1) + "\n")
+            shutil.rmtree(folder, ignore_errors=True)
+            staged.rename(folder)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise RunError(f"{folder}: the checkpoint could not be written: {error.strerror or error}") from error
+        for old in self._epochs()[:-_KEPT]:
+            shutil.rmtree(old)
 
     def published(self, version: int) -> None:
         """Marks the run as done: it ended in `version`."""
-        (self.folder / _PUBLISHED).write_text(f"{version}\n")
+        _write(self.folder / _PUBLISHED, f"{version}\n")
 
     @staticmethod
     def put_aside_published(folder: Path) -> None:
@@ -84,19 +122,11 @@ class Run:
             folder.rename(aside)
             say(f"{folder}: was done (version {version}) and is now {aside}")
 
-    def save(self, model: Any, history: list[dict[str, Any]]) -> None:
-        """Adds the checkpoint of epoch `len(history)` and drops all but the two newest. Raises `RunError`."""
-        folder = self.folder / f"epoch-{len(history):03d}"
-        staged = self.folder / f".{folder.name}"
-        shutil.rmtree(staged, ignore_errors=True)
-        try:
-            staged.mkdir()
-            model.save(staged / "model.keras")
-            (staged / "history.json").write_text(json.dumps(history, indent=1) + "\n")
-            shutil.rmtree(folder, ignore_errors=True)
-            staged.rename(folder)
-        except OSError as error:
-            shutil.rmtree(staged, ignore_errors=True)
-            raise RunError(f"{folder}: the checkpoint could not be written: {error.strerror or error}") from error
-        for old in sorted(self.folder.glob("epoch-*"))[:-_KEPT]:
-            shutil.rmtree(old)
+    def _epochs(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch-*"), key=lambda path: int(path.name.removeprefix("epoch-")))
+
+
+def _write(path: Path, text: str) -> None:
+    staged = path.with_name(f".{path.name}")
+    staged.write_text(text)
+    staged.rename(path)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.errors import DamagedPicture, NotAPicture, PictureTooLarge
+from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
 from service.reading.types import Box, Grey
 
 WORKING_SIZE = 1024  # the longer side, in pixels, of what the later stages work on
+_MAX_SCANS = 64  # of a progressive JPEG; encoders make about ten
+_MAX_RLE_PIXELS = 1_000_000  # of a BMP with run lengths
 ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -28,6 +30,8 @@ _TURNS = {
     7: (1, 3),
     8: (0, 1),
 }  # EXIF value: (mirrored, quarter turns)
+
+T = TypeVar("T", np.uint8, np.uint16, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,21 @@ def decode(picture: bytes | Grey, max_pixels: int) -> Page:
     kind = _format_of(picture)
     if kind is None:
         raise NotAPicture(f"This is not a picture in an accepted format ({ACCEPTED}).")
+    _check_effort(picture, kind, max_pixels)
     try:
         with Image.open(io.BytesIO(picture), formats=(kind,)) as image:
-            _check_area(*image.size, max_pixels)
             width, height = image.size
+            _check_area(width, height, max_pixels)
             if kind == "JPEG":
                 image.draft("L", (min(width, WORKING_SIZE), min(height, WORKING_SIZE)))
             image.load()
             if kind == "TIFF":  # Pillow turns these upright by itself
                 width, height = image.size
-            orientation = 1 if kind in ("BMP", "GIF", "TIFF") else image.getexif().get(_ORIENTATION, 1)
-            grey = _upright(_reduced(_to_grey(image)), orientation)
-    except PictureTooLarge:
+            elif kind != "JPEG" and image.size != (width, height):
+                raise DamagedPicture(f"The {kind} picture is damaged: it says two different sizes.")
+            orientation = 1 if kind in ("BMP", "GIF", "TIFF") else _orientation(image)
+            grey = _upright(_to_grey(image), orientation)
+    except PictureError:
         raise
     except Image.DecompressionBombError:
         raise PictureTooLarge(f"The picture has more than {max_pixels:,} pixels.") from None
@@ -102,14 +109,34 @@ def _check_area(width: int, height: int, max_pixels: int) -> None:
         raise PictureTooLarge(f"The picture has {width} × {height} pixels; {max_pixels:,} is the limit.")
 
 
+def _check_effort(data: bytes, kind: str, max_pixels: int) -> None:
+    """Refuses small files whose decoding would take minutes."""
+    if kind == "JPEG" and data.count(b"\xff\xda") > _MAX_SCANS:  # cannot occur within a scan's data
+        raise DamagedPicture(f"The JPEG picture is damaged: it has more than {_MAX_SCANS} scans.")
+    if kind == "BMP" and data[30:31] in (b"\x01", b"\x02"):  # Pillow decodes run lengths a byte at a time
+        width, height = (abs(int.from_bytes(data[at : at + 4], "little", signed=True)) for at in (18, 22))
+        _check_area(width, height, min(max_pixels, _MAX_RLE_PIXELS))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata is no reason to refuse the picture; Pillow raises SyntaxError, struct.error, …
+        return 1
+    return value if isinstance(value, int) else 1
+
+
 def _to_grey(image: Image.Image) -> Grey:
-    if image.mode == "L":
-        return np.asarray(image)
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        return _on_paper(image.convert("RGBA"))
+    """At most `WORKING_SIZE` pixels on the longer side."""
     if image.mode.startswith("I") or image.mode == "F":
         return _deep(np.asarray(image))
-    return np.asarray(image.convert("L"))
+    transparent = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA" if transparent else "L")
+    coarser = max(image.size) // WORKING_SIZE
+    if coarser > 1:  # at first by whole numbers, which is cheap: all that follows is done on fewer pixels
+        image = image.reduce(coarser)
+    return _reduced(_on_paper(image.convert("RGBA")) if transparent else np.asarray(image.convert("L")))
 
 
 def _on_paper(image: Image.Image) -> Grey:
@@ -130,25 +157,32 @@ def _on_paper(image: Image.Image) -> Grey:
 
 
 def _deep(values: NDArray[Any]) -> Grey:
-    """More than 8 bits a pixel: integers by the smallest usual depth that holds them, floats by their range."""
-    if np.issubdtype(values.dtype, np.floating):
+    """More than 8 bits a pixel: integers by the smallest usual depth that holds them, floats by their range.
+
+    At most `WORKING_SIZE` pixels on the longer side.
+    """
+    whole = np.issubdtype(values.dtype, np.integer)
+    bits = int(values.max(initial=0)).bit_length() if whole else 0
+    if values.dtype != np.uint16:  # all other kinds fit into floats well enough for eight bits
         values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = float(values.min()), float(values.max())
-        scale = 1.0 if low >= 0 and 1 < high <= 255 else 255.0 / max(high - low, 1e-9)
-        return np.asarray(np.clip((values - (0.0 if scale == 1.0 else low)) * scale, 0, 255), np.uint8)
-    top = int(values.max(initial=0))
-    bits = next((depth for depth in (8, 10, 12, 14, 16) if top < 1 << depth), 32)
-    return np.asarray(np.clip(values.astype(np.int64) >> (bits - 8), 0, 255), np.uint8)
+    values = _reduced(values)
+    if whole:
+        depth = next((usual for usual in (8, 10, 12, 14, 16) if bits <= usual), bits)
+        return np.asarray(np.clip(values * np.float32(2.0 ** (8 - depth)), 0, 255), np.uint8)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and 1 < high <= 255:
+        return np.asarray(values, np.uint8)
+    return np.asarray((values - low) * (255.0 / max(high - low, 1e-9)), np.uint8)
 
 
-def _reduced(grey: Grey) -> Grey:
+def _reduced(values: NDArray[T]) -> NDArray[T]:
     """At most `WORKING_SIZE` pixels on the longer side, and never less than one on the shorter."""
-    height, width = grey.shape
+    height, width = values.shape
     longer = max(height, width)
     if longer <= WORKING_SIZE:
-        return grey
+        return values
     size = (max(1, round(width * WORKING_SIZE / longer)), max(1, round(height * WORKING_SIZE / longer)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), values.dtype)
 
 
 def _upright(grey: Grey, orientation: int) -> Grey:

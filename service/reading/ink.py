@@ -91,14 +91,15 @@ def _remnants(marks: _Marks) -> list[int]:
     """Marks that the cut left of a frame, a ruled line or a neighbour: they keep to the picture's edges and shun its middle."""
     height, width = marks.labels.shape
     x, y, w, h, _ = marks.stats.T
-    large = np.maximum(w / width, h / height) > 0.5
+    longer = np.maximum(w / width, h / height)
     touching = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-    small = np.maximum(w / width, h / height) < 0.3
+    large, small = longer > 0.5, touching & (longer < 0.3)
+    large[0] = small[0] = False
+    beside = (y + h <= height // 4) | (y >= height - height // 4) | (x + w <= width // 4) | (x >= width - width // 4)
     return [
-        i
-        for i in range(1, len(marks.stats))
-        if (large[i] and _shuns_middle(marks, i) and _straight(marks, i))
-        or (touching[i] and small[i] and _shuns_middle(marks, i))
+        *np.flatnonzero(small & beside).tolist(),
+        *(i for i in np.flatnonzero(small & ~beside).tolist() if _shuns_middle(marks, i)),
+        *(i for i in np.flatnonzero(large).tolist() if _shuns_middle(marks, i) and _straight(marks, i)),
     ]
 
 
@@ -121,34 +122,26 @@ def _straight(marks: _Marks, i: int) -> bool:
 
 
 def _choose(marks: _Marks) -> list[int]:
-    """The main mark, by its mass and its place, and those that belong to it."""
-    height, width = marks.labels.shape
-    candidates = [i for i in range(1, len(marks.stats)) if marks.mass[i] > 0]
-    if len(candidates) < 2:
-        return candidates
-    centres = marks.stats[:, :2] + marks.stats[:, 2:4] / 2
-    off = np.abs(centres / [width, height] - 0.5).max(1)
-    score = marks.mass * (1 - 0.8 * off)
-    main = max(candidates, key=lambda i: score[i])
-    x, y, w, h = (float(v) for v in marks.stats[main][:4])
-    mass = float(marks.mass[main])
-    return [main, *(i for i in candidates if i != main and _belongs(marks, i, (x, y, w, h), max(w, h), mass))]
+    """The main mark, by its mass and its place, and those that belong to it.
 
-
-def _belongs(marks: _Marks, i: int, main: tuple[float, float, float, float], size: float, mass: float) -> bool:
-    """Whether a mark is part of the digit whose largest mark has the box `main`, the longer side `size` and the mass `mass`.
-
-    A stroke of its own is, within reach; so is anything comparable wherever it is, since then there is more than one digit
-    and the model must see that. A dot or a stray bit is not.
+    A stroke of its own does, within reach of the main mark; so does anything comparable wherever it is, since then there is
+    more than one digit and the model must see that. A dot or a stray bit does not, unless it is a broken stroke's end.
     """
-    x, y, w, h = (float(v) for v in marks.stats[i][:4])
-    gap = max(x - (main[0] + main[2]), main[0] - (x + w), y - (main[1] + main[3]), main[1] - (y + h), 0.0)
-    share = float(marks.mass[i]) / mass
-    if share > 0.4:
-        return True
-    if max(w, h) < 0.22 * size:  # a dot, or a broken stroke's end
-        return gap <= 0.06 * size and share > 0.01
-    return gap <= 0.3 * size and share > 0.04
+    height, width = marks.labels.shape
+    if len(marks.stats) == 2:
+        return [1] if marks.mass[1] > 0 else []
+    x, y, w, h = marks.stats[:, :4].T.astype(np.float64)
+    off = np.maximum(np.abs((x + w / 2) / width - 0.5), np.abs((y + h / 2) / height - 0.5))
+    main = int((marks.mass * (1 - 0.8 * off)).argmax())
+    if marks.mass[main] == 0:
+        return []
+    gap = np.maximum.reduce([x - (x + w)[main], x[main] - (x + w), y - (y + h)[main], y[main] - (y + h)])
+    size = max(w[main], h[main])
+    share = marks.mass / marks.mass[main]
+    bit = np.maximum(w, h) < 0.22 * size
+    stroke = ~bit & (gap <= 0.3 * size) & (share > 0.04)
+    end = bit & (gap <= 0.06 * size) & (share > 0.01)
+    return [int(i) for i in np.flatnonzero((share > 0.4) | stroke | end)]
 
 
 def _cut(ink: NDArray[np.uint8], marks: _Marks, chosen: list[int]) -> Found:

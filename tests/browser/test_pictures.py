@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PATIENCE_S, OpenPage
 from tests.browser.looks import expect_box_around_ink, expect_digit, file, sent
 from tests.browser.pen import STROKES, Stroke, draw, draw_by_touch
 from tests.browser.proxy import Proxy
@@ -210,6 +211,8 @@ def test_the_keyboard_and_the_pen_share_one_page(
 ) -> None:
     """All but drawing can be done without a pointer, and the focus is never lost."""
     shown = open_page(has_touch=True)
+    choosers: list[FileChooser] = []  # listened for from the start: chromium takes a while to hand them over
+    shown.on("filechooser", lambda chooser: choosers.append(chooser))
     way(shown, STROKES[7])
     expect_digit(shown, 7)
     reach(shown, "Clear")
@@ -219,9 +222,12 @@ def test_the_keyboard_and_the_pen_share_one_page(
     shown.keyboard.press("Space")
     expect_digit(shown, 7)
     reach(shown, "Choose picture")
-    with shown.expect_file_chooser() as chooser:
-        shown.keyboard.press("Enter")
-    chooser.value.set_files(file(encoded(page(8))))
+    shown.keyboard.press("Enter")
+    deadline = time.monotonic() + PATIENCE_S
+    while not choosers:
+        assert time.monotonic() < deadline
+        shown.wait_for_timeout(50)
+    choosers[0].set_files(file(encoded(page(8))))
     expect_digit(shown, 8)
     expect(shown.locator("#sentence")).to_have_text("This is an 8.")
     reach(shown, "Draw instead")

@@ -1,6 +1,8 @@
 """Decoding: every format and pixel mode, orientation, alpha, limits, and nothing but `PictureError` for bad bytes."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -159,3 +161,59 @@ def test_damaged_files_raise_nothing_but_picture_errors(format: str, data: st.Da
         assert decode(bytes(file), 1_000_000).grey.dtype == np.uint8
     except PictureError as error:
         assert error.detail
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
+    file = encoded(np.full((3000, 3000), 200, np.uint8), "JPEG", progressive=True)
+    scan = file[file.rindex(b"\xff\xda") : -2]
+    assert decode(file[:-2] + scan * 10 + file[-2:], LIMIT).width == 3000
+    with pytest.raises(DamagedPicture, match="more than 64 scans"):
+        decode(file[:-2] + scan * 100_000 + file[-2:], LIMIT)
+
+
+def test_a_bmp_of_run_lengths_may_not_be_large() -> None:
+    header = b"BM" + struct.pack("<IHHI", 1082, 0, 0, 1078)
+    info = struct.pack("<IiiHHIIiiII", 40, 49_999_999, 1, 1, 8, 1, 4, 0, 0, 256, 0)
+    with pytest.raises(PictureTooLarge, match="1,000,000 is the limit"):
+        decode(header + info + bytes(1024) + b"\x01\x00\x00\x00", LIMIT)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def test_a_png_that_says_two_sizes_is_damaged() -> None:
+    file = encoded(SEVEN)
+    false = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+    with pytest.raises(PictureError):
+        decode(file[:8] + false + file[8:], 28 * 28)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "JPEG"])
+def test_damaged_metadata_does_not_spoil_a_good_picture(format: str) -> None:
+    file = encoded(SEVEN, format, exif=b"Exif\x00\x00garbage!!") if format != "PNG" else encoded(SEVEN)
+    if format == "PNG":
+        file = file[:33] + png_chunk(b"eXIf", b"garbagegarbage") + file[33:]
+    assert close(decode(file, LIMIT).grey, SEVEN)
+
+
+def test_a_grey_with_a_transparent_level_lies_on_paper() -> None:
+    grey = np.where(SEVEN < 128, 0, 10).astype(np.uint8)  # nearly black on black, but for what is transparent
+    assert close(decode(encoded(grey, "PNG", transparency=10), LIMIT).grey, np.where(SEVEN < 128, 0, 255), levels=1)
+
+
+@pytest.mark.parametrize("shift", [0, 4, 8, 12, 16, 20])
+def test_integers_of_any_depth_keep_their_greys(shift: int) -> None:
+    deep = encoded(Image.fromarray(SEVEN.astype(np.int32) << shift), "TIFF")
+    assert close(decode(deep, LIMIT).grey, SEVEN, levels=8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "I;16", "F", "1", "P"])
+def test_large_pictures_of_any_mode_are_reduced(mode: str) -> None:
+    big = page(7, (3000, 2400), height=2000, pen=150)
+    image = Image.fromarray(big.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(big).convert(mode)
+    result = decode(encoded(image, "TIFF"), LIMIT)
+    small = np.asarray(Image.fromarray(big).resize(result.grey.shape[::-1], Image.Resampling.BOX))
+    assert max(result.grey.shape) == WORKING_SIZE
+    assert (result.height, result.width) == (3000, 2400)
+    assert close(result.grey, small)

@@ -1,5 +1,7 @@
 """Ink: what is found on paper of every kind, and the 28×28 picture that is made of it."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -179,3 +181,14 @@ def test_stroke_width_is_measured(width: int) -> None:
 def test_thin_strokes_of_a_large_drawing_stay_visible() -> None:
     thin = seen(page(7, (600, 600), height=500, pen=2))
     assert (thin > 150).sum() > 25
+
+
+@pytest.mark.parametrize("side", [512, 1024])
+def test_thousands_of_dots_are_searched_in_bounded_time(side: int) -> None:
+    dots = np.full((side, side), 255, np.uint8)
+    dots[::2, ::2] = 0
+    salt = np.where(np.random.default_rng(0).random((side, side)) < 0.1, 0, 255).astype(np.uint8)
+    for picture in (dots, salt):
+        started = time.perf_counter()
+        find_digit(picture)
+        assert time.perf_counter() - started < 0.5

@@ -38,6 +38,7 @@ def test_the_threshold_is_the_lowest_that_keeps_the_promise() -> None:
     assert lowest_threshold(confidence, right, 0.0) == 0.9
     assert lowest_threshold(confidence, right, 0.25) == 0.7
     assert lowest_threshold(confidence, ~right, 0.0) == 0.995
+    assert lowest_threshold(np.array([0.9, 0.9]), np.array([True, False]), 0.4) == 0.995
 
 
 def test_softmax_and_sigmoid_bear_large_values() -> None:
