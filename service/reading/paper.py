@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from service.reading.types import Grey
 
 _THUMB = 64  # the light is estimated on a picture this large
-_FLAT = 6  # grey levels by which nine tenths of a flat picture's frame keep to its median
+_FLAT = (
+    (6, 0.9),
+    (1, 0.55),
+)  # a flat picture: within so many grey levels of its frame's median lies such a share of the frame
 _SAMPLE = 4_096
 _MAD_TO_SIGMA = 1.4826
 
@@ -23,7 +26,8 @@ def relief(grey: Grey) -> NDArray[np.float32]:
     """
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.int16)
     level = int(np.sort(frame)[len(frame) // 2])
-    flat = np.count_nonzero(np.abs(frame - level) <= _FLAT) >= 0.9 * len(frame)
+    away = np.abs(frame - level)
+    flat = any(np.count_nonzero(away <= levels) >= share * len(frame) for levels, share in _FLAT)
     paper = None if flat else _light(grey)
     difference = grey.astype(np.float32) - (np.float32(level) if paper is None else paper)
     sample = _sample(difference)
@@ -37,10 +41,15 @@ def relief(grey: Grey) -> NDArray[np.float32]:
 
 
 def noise(relief: NDArray[np.float32]) -> float:
-    """The paper's standard deviation, in the unit of `relief`, by the median absolute deviation."""
+    """The paper's standard deviation, in the unit of `relief`, by the median absolute deviation.
+
+    Of all pixels, or of those below the paper alone, whichever is less: ink rises to one side only, however much there is.
+    """
     sample = np.sort(_sample(relief))  # partitioning is slower where most values are equal
     middle = len(sample) // 2
-    return _MAD_TO_SIGMA * float(np.sort(np.abs(sample - sample[middle]))[middle])
+    overall = np.sort(np.abs(sample - sample[middle]))[middle]
+    below = int(np.searchsorted(sample, 0.0))
+    return _MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
 
 
 def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from service.model.artifact import Manifest as ServiceManifest
+from service.reading.reader import Reader
+from service.reading.types import Thresholds
 from tests.conftest import ROOT, Trained
 from tests.drawing import encoded, page
 from trainer.evaluate import load_signature
@@ -100,6 +103,22 @@ def test_read_answers_what_was_drawn(trained: Trained, tmp_path: Path) -> None:
     readings = [json.loads(line) for line in done.stdout.splitlines()]
     digits = [reading["reading"]["digit"] if "reading" in reading else reading["digit"] for reading in readings]
     assert digits == [*range(10), None]
+
+
+@pytest.mark.skipif(not RELEASED, reason="needs a released version in artifacts/digits")
+def test_the_released_model_reads_other_peoples_digits_of_8_by_8_pixels() -> None:
+    """scikit-learn's digits: 43 people's real handwriting, in no way like MNIST's pictures, filling the frame."""
+    manifest = TrainerManifest.model_validate_json((RELEASED[-1] / "manifest.json").read_text())
+    thresholds = Thresholds(manifest.thresholds.confidence, manifest.thresholds.digit_probability)
+    reader = Reader(load_signature(RELEASED[-1]), thresholds)
+    digits = load_digits()
+    prepared = [reader.prepare(picture) for picture in np.round(digits.images * (255 / 16)).astype(np.uint8)]
+    readings = reader.conclude(prepared, [False] * len(prepared))
+    right = np.array([reading.digit == label for reading, label in zip(readings, digits.target, strict=True)])
+    ok = np.array([reading.status == "ok" for reading in readings])
+    assert right.mean() > 0.93
+    assert ok.mean() > 0.75
+    assert right[ok].mean() > 0.985
 
 
 class _Pictures(HTMLParser):

@@ -24,6 +24,12 @@ def docker(*words: str, timeout: float = 120) -> str:
     return done.stdout.strip()
 
 
+def logs(container: str) -> str:
+    """What it printed and what it logged."""
+    done = subprocess.run(["docker", "logs", container], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
 def engine() -> bool:
     return bool(shutil.which("docker")) and not subprocess.run(["docker", "info"], capture_output=True).returncode
 
@@ -51,7 +57,7 @@ def running(image: str) -> Iterator[tuple[str, str]]:
     try:
         deadline = time.monotonic() + 90
         while docker("inspect", "-f", "{{.State.Health.Status}}", container) != "healthy":
-            assert time.monotonic() < deadline, docker("logs", container)
+            assert time.monotonic() < deadline, logs(container)
             time.sleep(0.5)
         yield container, f"http://127.0.0.1:{port}"
     finally:
@@ -72,8 +78,7 @@ def test_it_reads_with_a_read_only_root(running: tuple[str, str]) -> None:
 
 def test_it_logs_one_json_object_a_line(running: tuple[str, str]) -> None:
     httpx.get(f"{running[1]}/nowhere")
-    done = subprocess.run(["docker", "logs", running[0]], capture_output=True, text=True)
-    lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in logs(running[0]).splitlines() if line.startswith("{")]
     assert any(line.get("path") == "/nowhere" and line.get("status") == 404 for line in lines)
 
 
@@ -81,7 +86,7 @@ def test_it_ends_in_order_when_told_to(running: tuple[str, str], image: str) -> 
     container = docker("run", "-d", "--network", "host", *HARDENED, "-e", "DIGITS_PORT=0", image)
     try:
         deadline = time.monotonic() + 60
-        while "is ready" not in docker("logs", container):
+        while "is ready" not in logs(container):
             assert time.monotonic() < deadline
             time.sleep(0.5)
         docker("stop", "-t", "30", container)
