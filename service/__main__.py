@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> int:
     settings = Settings.read(host=options.host, port=options.port)
     from service.app import create_app
-    from service.server import announce, bind, serve
+    from service.server import announce, bind, end_process, serve
     from service.telemetry.logging import configure
     from service.workers import serve_workers
 
@@ -69,6 +69,7 @@ def _serve(options: argparse.Namespace) -> int:
         serve_workers(settings, listening)
     else:
         serve(create_app(settings, on_ready=announce(settings, listening)), listening)
+        end_process()
     return 0
 
 

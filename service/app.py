@@ -16,6 +16,7 @@ from starlette.responses import Response
 from service import __version__
 from service.errors import DigitsError, InvalidRequest, ModelFailed
 from service.limits import BodyLimit
+from service.linger import Linger
 from service.model.registry import Registry
 from service.model.version import Model, OpenModel, load, runtime
 from service.openapi import document
@@ -74,6 +75,7 @@ def create_app(
     app.exception_handler(HTTPException)(_http_exception)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Requests, state=state)
+    app.add_middleware(Linger)
     schema = functools.cache(lambda: document(app, settings))
     app.openapi = schema  # type: ignore[method-assign]
     return app

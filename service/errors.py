@@ -6,8 +6,13 @@ framework: `reading` and `model` raise these, `app.py` turns them into problem+j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar, NamedTuple
+
+MAX_FAULTS = 64
+MAX_FAULT_LENGTH = 100
+"""What callers are told of their faults is bounded: part of it is what they have sent."""
 
 
 class DigitsError(Exception):
@@ -112,9 +117,13 @@ class InvalidRequest(RequestError):
     status = 422
     title = "Invalid request"
 
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.location}: {error.message}" for error in errors[:3]))
-        self.errors = tuple(errors)
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(FieldError(_cut(where), _cut(what)) for where, what in islice(errors, MAX_FAULTS))
+        super().__init__("; ".join(f"{error.location}: {error.message}" for error in self.errors[:3]))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_FAULT_LENGTH else text[: MAX_FAULT_LENGTH - 1] + "…"
 
 
 class Unavailable(DigitsError):

@@ -1,23 +1,15 @@
-"""The limit on a request's body, and good manners towards callers who are answered before they have sent it all."""
+"""The limit on a request's body."""
 
 from __future__ import annotations
-
-import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLarge
 from service.problems import respond_to
 
-LINGER_SECONDS = 10.0
-
 
 class BodyLimit:
-    """Answers 413 to a body above the limit: at once when its length is given, else as soon as it has grown too long.
-
-    Whoever is answered before the body is read gets `Connection: close`, and is listened to for a while: closing a socket
-    on unread bytes makes the kernel reset the connection, and the answer is lost with it (RFC 9112, section 9.6).
-    """
+    """Answers 413 to a body above the limit: at once when its length is given, else as soon as it has grown too long."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -25,61 +17,27 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
-        if scope["type"] != "http":
+        length = _length(scope) if scope["type"] == "http" else 0
+        if length is not None and length > self._max_bytes:
+            await respond_to(self._too_large(), scope["path"])(scope, receive, send)
+            return
+        if length is not None:  # the server sees to it that no more comes
             await self.app(scope, receive, send)
             return
-        length = _length(scope)
-        if length == 0:
-            await self.app(scope, receive, send)
-            return
-
         received = 0
-        complete = False
 
         async def receive_within_limit() -> Message:
-            nonlocal received, complete
+            nonlocal received
             message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                complete = not message.get("more_body", False)
-                if received > self._max_bytes:
-                    raise self._too_large()
-            else:
-                complete = True
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise self._too_large()
             return message
 
-        async def send_and_linger(message: Message) -> None:
-            if complete:
-                await send(message)
-            elif message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-                await send(message)
-            elif message.get("more_body", False):
-                await send(message)
-            else:
-                await send({**message, "more_body": True})
-                await _linger(receive)
-                await send({"type": "http.response.body", "body": b""})
-
-        if length is not None and length > self._max_bytes:
-            await respond_to(self._too_large(), scope["path"])(scope, receive, send_and_linger)
-        else:
-            await self.app(scope, receive_within_limit, send_and_linger)
+        await self.app(scope, receive_within_limit, send)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body may have {self._max_bytes} bytes.")
-
-
-async def _linger(receive: Receive) -> None:
-    """Reads what still comes, and forgets it."""
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        pass
 
 
 def _length(scope: Scope) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -13,7 +13,6 @@ from service.schemas import Fault, Problem
 from service.telemetry.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
-MAX_FAULTS = 64
 OUR_FAULT = "Something went wrong on our side. Quote the request id when you report it."
 
 
@@ -26,7 +25,9 @@ def problem_of(error: DigitsError, path: str) -> Problem:
         detail=OUR_FAULT if error.status == 500 else error.detail,
         instance=path,
         request_id=request_id.get(),
-        errors=_faults(error.errors) if isinstance(error, InvalidRequest) else None,
+        errors=[Fault(location=where, message=what) for where, what in error.errors]
+        if isinstance(error, InvalidRequest)
+        else None,
     )
 
 
@@ -47,7 +48,3 @@ def respond_to(error: DigitsError, path: str) -> Response:
     """The response for an error, with `Retry-After` where trying again makes sense."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
     return respond(problem_of(error, path), headers)
-
-
-def _faults(errors: Sequence[tuple[str, str]]) -> list[Fault]:
-    return [Fault(location=location, message=message) for location, message in errors[:MAX_FAULTS]]

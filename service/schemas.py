@@ -33,6 +33,10 @@ PROBLEM: dict[str, JsonValue] = {
 }
 
 
+MAX_EXPLAINED = 8
+"""Pictures that a request for explanations may have: each asks the model as much as a hundred others."""
+
+
 class Request(BaseModel):
     """What callers send. Unknown fields are refused."""
 
@@ -53,7 +57,11 @@ class ReadingQuery(Request):
     """Query parameters of the reading endpoints."""
 
     version: int | None = Field(None, ge=1, description="Version of the model; default: the default version.")
-    explain: bool = Field(False, description="Whether to say what the model saw and what the answer hangs on.")
+    explain: bool = Field(
+        False,
+        description="Whether to say what the model saw and what the answer hangs on; such a request may have "
+        f"{MAX_EXPLAINED} pictures.",
+    )
 
 
 class Base64Picture(Request):

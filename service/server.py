@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
+import os
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -22,7 +26,7 @@ from service.problems import respond_to
 from service.settings import Settings
 from service.state import State
 from service.telemetry.logging import request_id
-from service.telemetry.requests import new_request_id
+from service.telemetry.requests import LEFT, new_request_id
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +35,24 @@ class Protocol(HttpToolsProtocol):
     """One connection. Ends the work for a caller who has left, which uvicorn would do to its end."""
 
     _running: tuple[Any, asyncio.Task[None]] | None = None
+    _broken = False
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come; after some that are no HTTP none are looked at."""
+        if not self._broken:
+            super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
-        """Instead of uvicorn's plain text."""
+        """Instead of uvicorn's plain text, and only where no other answer is on its way: that one is given first."""
+        self._broken = True
+        if self.pipeline and self.cycle.more_body:  # the last one's body is what is broken
+            self.pipeline.popleft()
+        last = self.pipeline[0][0] if self.pipeline else self._running and self._running[0]
+        if last and not last.response_complete and (last.response_started or not last.more_body):
+            last.keep_alive = False
+            last.more_body = False  # of a body that was not read to its end, no more will come
+            last.message_event.set()
+            return
         token = request_id.set(new_request_id())
         response = respond_to(MalformedRequest("The request is not valid HTTP."), "")
         headers = [
@@ -53,6 +72,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         running = self._running
         if running is not None and not running[0].response_complete:
+            running[0].scope["state"][LEFT] = True
             running[1].cancel()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -108,6 +128,17 @@ def url_of(listening: socket.socket) -> str:
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serves until a signal ends it. Blocks."""
     make_server(app).run([listening])
+
+
+def end_process(status: int = 0) -> None:
+    """Ends the process at once if pictures are still being decoded: the interpreter would wait for their threads."""
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                stream.flush()
+        os._exit(status)
 
 
 def make_server(app: FastAPI) -> Server:

@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from service.app import create_app
 from service.errors import SettingsError
-from service.server import announce, serve
+from service.server import announce, end_process, serve
 from service.settings import Settings
 from service.telemetry.logging import configure
 from service.telemetry.metrics import MULTIPROCESS
@@ -92,6 +92,7 @@ def _work(settings: Settings, listening: socket.socket, number: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     app = create_app(settings, on_ready=announce(settings, listening) if number == 0 else lambda model: None)
     serve(app, listening)
+    end_process()
 
 
 def _end_with_parent() -> None:

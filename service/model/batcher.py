@@ -7,24 +7,26 @@ is bounded in pictures and refuses at once when it is full. Every caller's futur
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from service.errors import DigitsError, Draining, ModelFailed, Overloaded, PictureError
 from service.model.cost import cost_of, is_small
+from service.model.entries import Answer, Entry, deliver
 from service.reading.reader import Reader
-from service.reading.types import DigitReading, Grey, Prepared
+from service.reading.types import Grey, Prepared
 
 log = logging.getLogger(__name__)
 
 PUT_AWAY = "This version of the model is being put away."
+PREPARE_SECONDS = 0.02
+"""How long the model may be kept from a batch by preparing small pictures; who is left over is in the next batch."""
 
 
 class Observer(Protocol):
@@ -39,23 +41,6 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reading, and how long the picture waited: all its time that was not decode, ink or model, in seconds."""
-
-    reading: DigitReading
-    queue_seconds: float
-
-
-@dataclass(slots=True)
-class _Entry:
-    picture: bytes | Grey | Prepared
-    explain: bool
-    cost: int
-    future: asyncio.Future[Answer]
-    since: float
-
-
 class Batcher:
     """Reads pictures with one version of the model. Closed by `close`; its thread starts at once."""
 
@@ -66,8 +51,8 @@ class Batcher:
         self._max_queue = max_queue
         self._max_batch = max_batch
         self._observer = observer
-        self._entries: deque[_Entry] = deque()
-        self._in_hand: list[_Entry] = []
+        self._entries: deque[Entry] = deque()
+        self._in_hand: list[Entry] = []
         self._admitted = 0
         self._wakeup = threading.Condition(threading.Lock())
         self._closed = False
@@ -82,8 +67,10 @@ class Batcher:
         return await self._submit(picture, explain, cost)
 
     async def probe(self, question: Prepared) -> Answer:
-        """Asks the model through the queue that the callers' pictures take, however full it is. Raises as `read`."""
-        return await self._submit(question, False, 0)
+        """Asks the model what callers ask it, but before all who wait: load alone must not look like failure. Raises as `read`."""
+        entry = self._entry(question, False, 0)
+        self._enqueue(entry, first=True)
+        return await entry.future
 
     async def read_many(
         self, pictures: Sequence[bytes | Grey | PictureError], *, explain: bool = False
@@ -126,37 +113,47 @@ class Batcher:
             self._admitted -= cost
         self._observer.queue_changed(-cost)
 
-    def _submit(self, picture: bytes | Grey | Prepared, explain: bool, cost: int) -> asyncio.Future[Answer]:
-        """Queues a picture that has been admitted; a large one is prepared first, beside the model's thread."""
-        loop = asyncio.get_running_loop()
-        if isinstance(picture, Prepared) or is_small(picture):
-            entry = _Entry(picture, explain, cost, loop.create_future(), time.perf_counter())
+    def _entry(self, picture: bytes | Grey | Prepared, explain: bool, cost: int) -> Entry:
+        return Entry(picture, explain, cost, asyncio.get_running_loop().create_future(), time.perf_counter())
+
+    def _submit(self, picture: bytes | Grey, explain: bool, cost: int) -> asyncio.Future[Answer]:
+        """Queues a picture that has been admitted; a large one is prepared first, beside the model's thread. Never raises."""
+        entry = self._entry(picture, explain, cost)
+        if is_small(picture):
             self._enqueue(entry)
             return entry.future
-        return loop.create_task(self._read_large(picture, explain, cost))
-
-    async def _read_large(self, picture: bytes | Grey, explain: bool, cost: int) -> Answer:
-        loop = asyncio.get_running_loop()
-        since = time.perf_counter()
         try:
-            prepared = await loop.run_in_executor(self._pool, self._prepare, picture)
-            if not isinstance(prepared, Prepared):
-                raise prepared
-        except BaseException:
-            self._release(cost)
-            raise
-        entry = _Entry(prepared, explain, cost, loop.create_future(), since)
-        self._enqueue(entry)
-        return await entry.future
+            preparing = asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, picture)
+        except RuntimeError:  # the pool takes no more
+            self._refuse(entry, Draining(PUT_AWAY))
+            return entry.future
+        preparing.add_done_callback(functools.partial(self._prepared, entry))
+        entry.future.add_done_callback(lambda _: preparing.cancel())  # the caller has left: it need not begin
+        return entry.future
 
-    def _enqueue(self, entry: _Entry) -> None:
+    def _prepared(self, entry: Entry, preparing: asyncio.Future[Prepared | DigitsError]) -> None:
+        item = Draining(PUT_AWAY) if preparing.cancelled() else preparing.result()
+        if isinstance(item, Prepared):
+            entry.picture = item
+            self._enqueue(entry)
+        else:
+            self._refuse(entry, item)
+
+    def _enqueue(self, entry: Entry, *, first: bool = False) -> None:
         with self._wakeup:
-            if self._thread.is_alive():
-                self._entries.append(entry)
+            if not self._closed:
+                if first:
+                    self._entries.appendleft(entry)
+                else:
+                    self._entries.append(entry)
                 self._wakeup.notify()
                 return
+        self._refuse(entry, Draining(PUT_AWAY))
+
+    def _refuse(self, entry: Entry, error: DigitsError) -> None:
         self._release(entry.cost)
-        raise Draining(PUT_AWAY)
+        if not entry.future.done():
+            entry.future.set_exception(error)
 
     # What follows runs on the model's thread.
 
@@ -168,41 +165,52 @@ class Batcher:
                 except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
                     log.exception("reading a batch of %d failed", len(batch))
                     outcomes = [ModelFailed("The model failed.") for _ in batch]
-                _deliver(batch, outcomes)
+                deliver([entry for entry, _ in batch], outcomes)
         finally:
             with self._wakeup:
                 self._closed = True
                 left = [*self._in_hand, *self._entries]
                 self._entries.clear()
-            _deliver(left, [Draining(PUT_AWAY) for _ in left])
+            deliver(left, [Draining(PUT_AWAY) for _ in left])
 
-    def _take(self) -> list[_Entry]:
-        """What is waiting, up to a batch, without those whose caller has left; nothing when closed."""
-        batch = self._in_hand = []
-        size = released = 0
-        with self._wakeup:
-            while not batch and not self._closed:
-                if not self._entries:
-                    self._wakeup.wait()
-                while self._entries and (not batch or size + self._entries[0].cost <= self._max_batch):
-                    entry = self._entries.popleft()
-                    released += entry.cost
-                    if not entry.future.cancelled():
-                        batch.append(entry)
-                        size += entry.cost
-            self._admitted -= released
-        self._observer.queue_changed(-released)
+    def _take(self) -> list[tuple[Entry, Prepared | DigitsError]]:
+        """What is waiting, prepared, up to a batch and for `PREPARE_SECONDS`; nothing when closed."""
+        self._in_hand = []
+        batch: list[tuple[Entry, Prepared | DigitsError]] = []
+        size = 0
+        until = float("inf")
+        while time.perf_counter() < until and (entry := self._next(size)) is not None:
+            if not batch:
+                until = time.perf_counter() + PREPARE_SECONDS
+            batch.append((entry, self._prepare(entry.picture)))
+            size += entry.cost
         if batch:
             self._observer.batch_taken(size)
         return batch
 
-    def _outcomes(self, batch: list[_Entry]) -> list[Answer | DigitsError]:
-        prepared = [self._prepare(entry.picture) for entry in batch]
-        good = [(entry, item) for entry, item in zip(batch, prepared, strict=True) if isinstance(item, Prepared)]
+    def _next(self, size: int) -> Entry | None:
+        """The next for a batch of `size`, without those whose caller has left; waits for the first, and for no other."""
+        with self._wakeup:
+            while not self._closed:
+                if self._entries and (not self._in_hand or size + self._entries[0].cost <= self._max_batch):
+                    entry = self._entries.popleft()
+                    self._admitted -= entry.cost
+                    self._observer.queue_changed(-entry.cost)
+                    if not entry.future.cancelled():
+                        self._in_hand.append(entry)
+                        return entry
+                elif self._in_hand:
+                    break
+                else:
+                    self._wakeup.wait()
+        return None
+
+    def _outcomes(self, batch: list[tuple[Entry, Prepared | DigitsError]]) -> list[Answer | DigitsError]:
+        good = [(entry, item) for entry, item in batch if isinstance(item, Prepared)]
         readings = iter(self._reader.conclude([item for _, item in good], [entry.explain for entry, _ in good]))
         done = time.perf_counter()
         outcomes: list[Answer | DigitsError] = []
-        for entry, item in zip(batch, prepared, strict=True):
+        for entry, item in batch:
             if isinstance(item, Prepared):
                 reading = next(readings)
                 busy = reading.decode_seconds + reading.ink_seconds + reading.model_seconds
@@ -219,25 +227,6 @@ class Batcher:
             return self._reader.prepare(picture)
         except PictureError as error:
             return error
-        except Exception:
+        except BaseException:  # whatever it was, as above
             log.exception("preparing a picture failed")
             return ModelFailed("Preparing the picture failed.")
-
-
-def _deliver(batch: Sequence[_Entry], outcomes: Sequence[Answer | DigitsError]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Answer], Answer | DigitsError]]] = {}
-    for entry, outcome in zip(batch, outcomes, strict=True):
-        by_loop.setdefault(entry.future.get_loop(), []).append((entry.future, outcome))
-    for loop, settled in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(_settle, settled)
-
-
-def _settle(settled: list[tuple[asyncio.Future[Answer], Answer | DigitsError]]) -> None:
-    for future, outcome in settled:
-        if future.done():
-            continue
-        if isinstance(outcome, Answer):
-            future.set_result(outcome)
-        else:
-            future.set_exception(outcome)

@@ -8,32 +8,24 @@ from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.types import Grey
 
 SMALL_BYTES = 65_536
-SMALL_PIXELS = 262_144
-_HEADER = 26
-"""The bytes that hold the size of a PNG, a GIF or a BMP."""
+SMALL_PIXELS = 128 * 128
+_PNG = b"\x89PNG\r\n\x1a\n"
+_HEADER = 24
+"""The bytes of a PNG that hold its signature, the name of its first chunk and its size."""
 
 
 def is_small(picture: bytes | Grey) -> bool:
-    """Whether preparing it is short enough for the model's thread.
+    """Whether preparing it is short enough for the model's thread: an MNIST picture, a cell of a form.
 
-    Few bytes are not enough: a file of some kilobytes can hold a picture of many megapixels. So the formats whose size stands
-    at a fixed place (PNG, GIF, BMP) are asked, and the others, where it does not, count as large.
+    Few bytes are not enough: a file of some kilobytes can hold a picture of many megapixels. So a PNG, whose size stands at a
+    fixed place, is asked for it. The others count as large: their size stands elsewhere, or (GIF) a frame may have another.
     """
     if not isinstance(picture, bytes):
         return picture.size <= SMALL_PIXELS
-    if len(picture) < _HEADER:
-        return True
-    if len(picture) > SMALL_BYTES:
+    if not _HEADER <= len(picture) <= SMALL_BYTES or not picture.startswith(_PNG) or picture[12:16] != b"IHDR":
         return False
-    if picture.startswith(b"\x89PNG"):
-        width, height = struct.unpack_from(">II", picture, 16)
-    elif picture.startswith(b"GIF8"):
-        width, height = struct.unpack_from("<HH", picture, 6)
-    elif picture.startswith(b"BM"):
-        width, height = struct.unpack_from("<ii", picture, 18)
-    else:
-        return False
-    return bool(abs(width * height) <= SMALL_PIXELS)
+    width, height = struct.unpack_from(">II", picture, 16)
+    return bool(width * height <= SMALL_PIXELS)
 
 
 def cost_of(explain: bool) -> int:

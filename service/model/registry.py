@@ -89,7 +89,12 @@ class Registry:
             model = self._load_one(number)
             if model is not None:
                 self._default = model
-                self._on_ready(model)
+                try:
+                    self._on_ready(model)
+                except (
+                    Exception
+                ):  # such as nobody reading what is printed: the other versions are to be loaded all the same
+                    log.exception("telling of version %d failed", number)
                 break
         else:
             self._refusal = self._why_none()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,16 +55,25 @@ def verify(folder: Path, settings: Settings, open_model: OpenModel) -> Verified:
     return Verified(artifact, golden, reader)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Model:
     """A version that serves."""
 
     manifest: Manifest
     batcher: Batcher
     golden: Golden
+    _probe: asyncio.Task[bool] | None = field(default=None, init=False)
 
     async def answers(self) -> bool:
-        """Asks the model its first golden question the way callers do: False when the answer is late, wrong or an error."""
+        """Asks the model its first golden question: False when the answer is late, wrong or an error.
+
+        Whoever asks while an answer is awaited gets the same, so that asking often puts no load on the model.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._probe)  # one who leaves must not end it for the others
+
+    async def _ask(self) -> bool:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 answer = await self.batcher.probe(Prepared(self.golden.images[0], None, 0.0, 0.0))

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from service.errors import PictureError
-from service.model.batcher import Answer
+from service.errors import FieldError, InvalidRequest, PictureError, TooManyPictures
+from service.model.entries import Answer
+from service.model.version import Model
 from service.openapi import form_body, json_body, problems, readings_headers
 from service.problems import problem_of
 from service.reading.types import Grey
 from service.routes.uploads import json_pictures, many_pictures, one_picture
-from service.schemas import DigitReading, DigitResult, DigitResults, ReadingQuery, digit_reading
+from service.schemas import MAX_EXPLAINED, DigitReading, DigitResult, DigitResults, ReadingQuery, digit_reading
 from service.state import state_of
 
 router = APIRouter(prefix="/v1", tags=["readings"])
@@ -47,8 +48,8 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
     Send a form with one file `image`, or the picture itself as the body.
     """
     state = state_of(request)
+    model = _model(request, query)
     picture = await one_picture(request)
-    model = state.registry.get(query.version)
     try:
         answer = await model.batcher.read(picture, explain=query.explain)
     except PictureError as error:
@@ -67,8 +68,9 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
 )
 async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as the files `images` of a form. A bad picture fails alone."""
-    state = state_of(request)
-    return await _read_many(request, query, await many_pictures(request, state.settings.max_pictures))
+    model = _model(request, query)
+    pictures = await many_pictures(request, state_of(request).settings.max_pictures)
+    return await _read_many(request, model, pictures, query.explain)
 
 
 @router.post(
@@ -80,16 +82,26 @@ async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()])
 )
 async def read_digits_json(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as files in base64 or as rows of grey values. A bad picture fails alone."""
-    state = state_of(request)
-    return await _read_many(request, query, await json_pictures(request, state.settings.max_pictures))
+    model = _model(request, query)
+    pictures = await json_pictures(request, state_of(request).settings.max_pictures)
+    return await _read_many(request, model, pictures, query.explain)
+
+
+def _model(request: Request, query: ReadingQuery) -> Model:
+    """The version asked for; asked before the body is read, so that nobody sends pictures to a service that is starting."""
+    names = [name for name, _ in request.query_params.multi_items()] if request.scope["query_string"] else []
+    if repeated := [name for name in ReadingQuery.model_fields if names.count(name) > 1]:
+        raise InvalidRequest([FieldError(f"query.{name}", "must be given once") for name in repeated])
+    return state_of(request).registry.get(query.version)
 
 
 async def _read_many(
-    request: Request, query: ReadingQuery, pictures: Sequence[bytes | Grey | PictureError]
+    request: Request, model: Model, pictures: Sequence[bytes | Grey | PictureError], explain: bool
 ) -> Response:
     state = state_of(request)
-    model = state.registry.get(query.version)
-    answers = await model.batcher.read_many(pictures, explain=query.explain)
+    if explain and len(pictures) > MAX_EXPLAINED:
+        raise TooManyPictures(f"A request with explain=true may have {MAX_EXPLAINED} pictures.")
+    answers = await model.batcher.read_many(pictures, explain=explain)
     results = []
     for answer in answers:
         if isinstance(answer, PictureError):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.errors import Draining, Unavailable
 from service.openapi import problems
-from service.schemas import Health
+from service.schemas import Health, NoQuery
 from service.state import state_of
 from service.telemetry.metrics import CONTENT_TYPE
 
@@ -21,14 +21,14 @@ _TEXT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/healthz", summary="The process lives", responses=problems(500))
-async def healthz() -> Health:
+@router.get("/healthz", summary="The process lives", responses=problems(422, 500))
+async def healthz(query: Annotated[NoQuery, Query()]) -> Health:
     """Answers as long as the process does."""
     return Health(status="ok")
 
 
-@router.get("/readyz", summary="The service can read pictures", responses=problems(500, 503))
-async def readyz(request: Request) -> Health:
+@router.get("/readyz", summary="The service can read pictures", responses=problems(422, 500, 503))
+async def readyz(request: Request, query: Annotated[NoQuery, Query()]) -> Health:
     """A version of the model is loaded, has just answered a question correctly, and the process is not draining."""
     state = state_of(request)
     if state.draining:
@@ -42,9 +42,9 @@ async def readyz(request: Request) -> Health:
     "/metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses=_TEXT | problems(500),
+    responses=_TEXT | problems(422, 500),
 )
-async def metrics(request: Request) -> Response:
+async def metrics(request: Request, query: Annotated[NoQuery, Query()]) -> Response:
     """In the text format."""
     state = state_of(request)
     text = await run_in_threadpool(state.metrics.text, state.registry)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import (
+    MAX_FAULTS,
     BadBase64,
     BadPixels,
     FieldError,
@@ -27,7 +29,7 @@ from service.errors import (
     UnsupportedMediaType,
 )
 from service.reading.types import Grey
-from service.schemas import AS_BASE64, AS_PIXELS, Base64Picture, JSONPicture, PictureBatch
+from service.schemas import AS_BASE64, AS_PIXELS, Base64Picture, JSONPicture, PictureBatch, PixelPicture
 
 INLINE_BYTES = 65_536
 """Bodies up to here are parsed on the event loop: handing them to a thread would take longer than parsing them."""
@@ -104,6 +106,7 @@ def _form(body: bytes, content_type: str, name: str, limit: int) -> list[bytes]:
         raise MalformedRequest("The Content-Type has no boundary.")
     parts: list[bytearray] = []
     names: list[str] = []
+    texts: set[str] = set()
     header, value = bytearray(), bytearray()
     ended = False
 
@@ -115,6 +118,8 @@ def _form(body: bytes, content_type: str, name: str, limit: int) -> list[bytes]:
         if header.lower() == b"content-disposition":
             options = parse_options_header(value.decode("latin-1"))[1]
             names[-1] = options.get(b"name", b"").decode("utf-8", "replace")
+            if b"filename" not in options:
+                texts.add(names[-1])
         header.clear()
         value.clear()
 
@@ -147,6 +152,8 @@ def _form(body: bytes, content_type: str, name: str, limit: int) -> list[bytes]:
         raise MalformedRequest("A part of the multipart body has no name.")
     if unknown := [part for part in dict.fromkeys(names) if part != name]:
         raise InvalidRequest([FieldError(f"body.{part}", "is unknown") for part in unknown])
+    if texts:
+        raise InvalidRequest([FieldError(f"body.{name}", "must be a file, with a filename")])
     return [bytes(part) for part in parts]
 
 
@@ -157,11 +164,26 @@ def _json(body: bytes, limit: int) -> list[bytes | Grey | PictureError]:
         raise MalformedRequest(f"The JSON body cannot be parsed: {error}.") from None
     if isinstance(data, dict) and isinstance(data.get("images"), list) and len(data["images"]) > limit:
         raise _too_many(limit)
+    # Before pydantic sees them: it would write a report of each, however many there are.
+    if unknown := list(islice(_unknown_fields(data), MAX_FAULTS)):
+        raise InvalidRequest(unknown)
     try:
         batch = PictureBatch.model_validate(data)
     except ValidationError as error:
-        raise InvalidRequest(field_errors(error.errors(include_url=False, include_context=False), "body")) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidRequest(field_errors(found, "body")) from None
     return [_picture(picture) for picture in batch.images]
+
+
+def _unknown_fields(data: Any) -> Iterator[FieldError]:
+    if not isinstance(data, dict):
+        return
+    yield from (FieldError(f"body.{name}", "is unknown") for name in data if name not in PictureBatch.model_fields)
+    pictures = data.get("images")
+    for number, picture in enumerate(pictures if isinstance(pictures, list) else ()):
+        for name in picture if isinstance(picture, dict) else ():
+            if name not in Base64Picture.model_fields and name not in PixelPicture.model_fields:
+                yield FieldError(f"body.images.{number}.{name}", "is unknown")
 
 
 def field_errors(errors: Iterable[Any], *prefix: str) -> list[FieldError]:

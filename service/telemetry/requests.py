@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 CLIENT_LEFT = 499
 """The status that logs and metrics show when there was nobody left to answer (nginx' custom)."""
+LEFT = "caller_left"
+"""The server sets it in the scope's `state` when the connection is lost."""
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -32,7 +34,7 @@ def new_request_id() -> str:
 
 
 class Requests:
-    """The outermost middleware. Nothing that is raised inside gets past it, so the server never answers by itself."""
+    """Nothing that is raised inside gets past it, so the server never answers by itself."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self.app = app
@@ -54,6 +56,9 @@ class Requests:
         if root:  # a proxy may have stripped it off, and ASGI wants it there
             path = scope["path"]
             scope = dict(scope, root_path=root, path=path if path.startswith(root + "/") else root + path)
+        if any(name == b"range" for name, _ in scope["headers"]):
+            # It may be ignored (RFC 9110, section 14.2), and our files are small. The framework would answer a bad one in text.
+            scope = dict(scope, headers=[header for header in scope["headers"] if header[0] != b"range"])
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -74,14 +79,13 @@ class Requests:
         try:
             await self.app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            status = CLIENT_LEFT
+            pass
         except asyncio.CancelledError:
-            # The caller has left, or the server will wait no longer: in the first case this answer goes nowhere.
-            if not status:
+            # The caller has left, or the server will wait no longer.
+            if not status and not scope.get("state", {}).get(LEFT, False):
                 await respond_to(Draining("The service is shutting down."), scope["path"])(
                     scope, receive, send_with_headers
                 )
-            status = CLIENT_LEFT
         except Exception:
             log.exception("%s %s failed", method, _path(scope))
             if not status:
@@ -89,6 +93,7 @@ class Requests:
             else:
                 raise  # half an answer is out; only closing the connection tells the caller that it is no more than that
         finally:
+            status = status or CLIENT_LEFT
             seconds = time.perf_counter() - started
             metrics.in_flight.dec()
             metrics.request(getattr(scope.get("route"), "path", "none"), method, status, seconds)

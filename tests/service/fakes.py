@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from service.errors import ArtifactRefused
 from service.reading.reader import Reader
-from service.reading.types import Predict, Thresholds
+from service.reading.types import Grey, Predict, Prepared, Thresholds
 
 FloatArray = NDArray[np.float32]
 
@@ -164,9 +164,21 @@ class SlowModel(FakeModel):
         return super().__call__(images)
 
 
+def slow_decode(seconds: float) -> None:
+    """Makes the decoding of large pictures take its time."""
+    prepare = Reader.prepare
+
+    def slow(reader: Reader, picture: bytes | Grey) -> Prepared:
+        time.sleep(seconds if "decode" in threading.current_thread().name else 0)
+        return prepare(reader, picture)
+
+    Reader.prepare = slow  # type: ignore[method-assign, assignment]
+
+
 if __name__ in ("__main__", "__mp_main__"):  # the latter: in a worker process
     import service.app
 
+    slow_decode(float(sys.argv[2]))
     vars(service.app)["runtime"] = lambda settings: opener(SlowModel(float(sys.argv[1])))
 
 if __name__ == "__main__":

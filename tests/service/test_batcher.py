@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from service.errors import DamagedPicture, Draining, ModelFailed, NotAPicture, Overloaded, PictureError
-from service.model.batcher import Answer, Batcher
+from service.model.batcher import Batcher
+from service.model.entries import Answer
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.reader import Reader
 from service.reading.types import Grey, Prepared, Thresholds
@@ -227,18 +228,6 @@ async def test_two_loops_can_share_a_batcher(batcher: Batcher) -> None:
     other = asyncio.to_thread(lambda: asyncio.run(batcher.read(ZERO)))
     mine, theirs = await asyncio.gather(batcher.read(ONE), other)
     assert (mine.reading.digit, theirs.reading.digit) == (1, 0)
-
-
-async def test_the_probe_is_asked_however_full_the_queue_is(
-    batcher: Batcher, busy: asyncio.Task[Answer], model: FakeModel, reader: Reader
-) -> None:
-    waiting = [asyncio.create_task(batcher.read(ONE)) for _ in range(10)]
-    await asyncio.sleep(0.01)
-    probe = asyncio.create_task(batcher.probe(reader.prepare(ZERO)))
-    await asyncio.sleep(0.01)
-    model.gate.set()
-    assert (await probe).reading.digit == 0
-    await asyncio.gather(*waiting)
 
 
 async def test_the_stages_add_up_to_the_whole_time(batcher: Batcher) -> None:

@@ -9,6 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
+from service.schemas import MAX_EXPLAINED
+from tests.service.checks import problem
 from tests.service.fakes import BLANK, ONE, ZERO, FakeModel, one, png
 
 pytestmark = pytest.mark.anyio
@@ -37,18 +39,31 @@ async def test_small_pictures_go_through_the_model_together(client: httpx.AsyncC
 async def test_a_bad_picture_fails_alone(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/digits", files=files(ONE, b"no picture", ZERO))
     assert digits(answer) == [1, None, 0]
-    problem = answer.json()["results"][1]["problem"]
-    assert (problem["status"], problem["title"]) == (415, "Not a picture")
-    assert problem["request_id"] == answer.headers["X-Request-ID"]
+    found = answer.json()["results"][1]["problem"]
+    assert (found["status"], found["title"]) == (415, "Not a picture")
+    assert found["request_id"] == answer.headers["X-Request-ID"]
 
 
 async def test_sixty_four_pictures_are_read(client: httpx.AsyncClient) -> None:
     assert digits(await client.post("/v1/digits", files=files(*[ONE] * 64))) == [1] * 64
 
 
-async def test_sixty_four_explanations_are_more_than_the_queue_holds_and_are_read(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/v1/digits?explain=true", files=files(*[ONE] * 64))
-    assert all(result["reading"]["explanation"] for result in answer.json()["results"])
+@pytest.mark.parametrize("path", ["/v1/digits", "/v1/digits/json"])
+async def test_explanations_are_given_for_a_few_pictures_only(
+    client: httpx.AsyncClient, model: FakeModel, path: str
+) -> None:
+    def ask(count: int) -> Any:
+        if path == "/v1/digits":
+            return client.post(path + "?explain=true", files=files(*[ONE] * count))
+        images = [{"base64": base64.b64encode(ONE).decode()}] * count
+        return client.post(path + "?explain=true", json={"images": images})
+
+    found = problem(await ask(MAX_EXPLAINED + 1), 413)
+    assert found["title"] == "Too many pictures"
+    assert "explain=true" in found["detail"]
+    assert model.batches == []
+    results = (await ask(MAX_EXPLAINED)).json()["results"]
+    assert all(result["reading"]["explanation"] for result in results)
 
 
 async def test_json_takes_files_and_grey_values(client: httpx.AsyncClient) -> None:
@@ -82,8 +97,8 @@ async def test_what_is_wrong_with_one_picture_is_its_own_problem(
     good = {"base64": base64.b64encode(ONE).decode()}
     answer = await client.post("/v1/digits/json", json={"images": [good, picture, good]})
     assert digits(answer) == [1, None, 1]
-    problem = answer.json()["results"][1]["problem"]
-    assert (problem["status"], problem["title"]) == (status, title)
+    found = answer.json()["results"][1]["problem"]
+    assert (found["status"], found["title"]) == (status, title)
 
 
 async def test_a_batch_of_bad_pictures_only_is_answered(client: httpx.AsyncClient, model: FakeModel) -> None:

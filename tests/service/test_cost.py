@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -15,16 +17,19 @@ from tests.service.fakes import ONE, one, png
     ("picture", "small"),
     [
         (ONE, True),
-        (png(one(), "GIF"), True),
-        (png(one(), "BMP"), True),
+        (png(one(128)), True),
+        (png(one(129)), False),
+        (png(one(), "GIF"), False),
+        (png(one(), "BMP"), False),
         (png(one(), "JPEG"), False),
         (png(one(2000)), False),
-        (png(one(2000), "GIF"), False),
-        (png(one(2000), "BMP"), False),
-        (b"", True),
+        (b"", False),
+        (ONE[:23], False),
         (b"no picture, but long enough for a header", False),
+        (ONE[:8] + struct.pack(">I4sII", 8, b"tEXt", 1, 1) + bytes(4) + png(one(2000))[8:], False),
+        (b"\x89PNG" + bytes(8) + ONE[12:], False),
         (np.zeros((28, 28), np.uint8), True),
-        (np.zeros((1000, 1000), np.uint8), False),
+        (np.zeros((128, 129), np.uint8), False),
     ],
 )
 def test_small_is_judged_by_pixels_and_not_by_bytes(picture: bytes | Grey, small: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -109,6 +110,20 @@ async def test_a_model_that_is_being_loaded(published: Path, model: FakeModel) -
                 assert int(answer.headers["Retry-After"]) >= 1
             assert (await client.get("/healthz")).status_code == 200
             model.gate.set()
+
+
+async def test_no_body_is_read_for_a_model_that_is_being_loaded(app: FastAPI, model: FakeModel) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        raise AssertionError("was read")
+        yield b""
+
+    model.gate.clear()
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digits") as client:
+            # The length: what is not read before the answer is read, and forgotten, after it.
+            for path in ("/v1/digit", "/v1/digits", "/v1/digits/json"):
+                problem(await client.post(path, content=body(), headers={"Content-Length": "0"} | RAW), 503)
+        model.gate.set()
 
 
 async def test_a_model_that_was_refused(tmp_path: Path, model: FakeModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -138,6 +139,21 @@ def test_the_default_is_loaded_first_and_announced_before_the_others_are(tmp_pat
     assert order == ["2", "ready 2", "3", "1"]
 
 
+def test_the_other_versions_are_loaded_although_nobody_reads_what_is_announced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(model: Model) -> None:
+        raise BrokenPipeError
+
+    settings = Settings(artifacts=published(tmp_path, 1, 2))
+    made = Registry(tmp_path, lambda folder: load(folder, settings, opener(FakeModel()), Observed()))
+    made.start(broken)
+    made._thread.join(10)
+    made.close()
+    assert [version.state for version in made.versions] == ["ready", "ready"]
+    assert "BrokenPipeError" in caplog.text
+
+
 def test_closing_ends_every_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     registry(published(tmp_path, 1, 2))
@@ -172,6 +188,20 @@ async def test_readiness_asks_the_model(client: httpx.AsyncClient, model: FakeMo
     assert (await client.get("/healthz")).status_code == 200
     model.error = None
     assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_those_who_ask_for_readiness_together_share_one_question(
+    client: httpx.AsyncClient, model: FakeModel
+) -> None:
+    model.gate.clear()
+    asking = [asyncio.create_task(client.get("/readyz")) for _ in range(5)]
+    while not model.batches:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    model.gate.set()
+    assert [(await task).status_code for task in asking] == [200] * 5
+    assert model.batches == [1]
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
@@ -99,6 +100,12 @@ async def test_missing_unknown_and_repeated_parts(
     assert locations(await client.post(path, content=body, headers=FORM)) == wrong
 
 
+@pytest.mark.parametrize(("path", "name"), [("/v1/digit", "image"), ("/v1/digits", "images")])
+async def test_a_text_field_is_no_file(client: httpx.AsyncClient, path: str, name: str) -> None:
+    body = part(name).replace(b'; filename="a"', b"") + b"--x--\r\n"
+    assert locations(await client.post(path, content=body, headers=FORM)) == [f"body.{name}"]
+
+
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
@@ -131,6 +138,23 @@ async def test_a_million_wrong_values_make_a_short_answer(client: httpx.AsyncCli
     assert len(locations(answer)) == 2
 
 
+async def test_any_number_of_unknown_fields_makes_a_short_answer_soon(client: httpx.AsyncClient) -> None:
+    body = json.dumps({"images": [{"base64": "", **dict.fromkeys(map(str, range(600_000)), 0)}]})
+    started = time.perf_counter()
+    answer = await client.post("/v1/digits/json", content=body, headers=JSON)
+    assert time.perf_counter() - started < 2
+    assert locations(answer) == [f"body.images.0.{number}" for number in range(64)]
+
+
+@pytest.mark.parametrize("template", ['{"%s": 0}', '{"images": [{"%s": 0}]}'])
+async def test_the_name_of_an_unknown_field_is_shown_in_part(client: httpx.AsyncClient, template: str) -> None:
+    answer = await client.post("/v1/digits/json", content=template % ("x" * 1_000_000), headers=JSON)
+    (location,) = locations(answer)
+    assert location.startswith("body.")
+    assert len(location) == 100
+    assert len(answer.content) < 1000
+
+
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
@@ -139,6 +163,8 @@ async def test_a_million_wrong_values_make_a_short_answer(client: httpx.AsyncCli
         ("version=", "query.version"),
         ("explain=perhaps", "query.explain"),
         ("verbose=true", "query.verbose"),
+        ("version=1&version=9", "query.version"),
+        ("explain=true&version=1&explain=true", "query.explain"),
     ],
 )
 async def test_a_query_of_another_shape(client: httpx.AsyncClient, query: str, wrong: str) -> None:
@@ -148,3 +174,15 @@ async def test_a_query_of_another_shape(client: httpx.AsyncClient, query: str, w
 async def test_models_take_no_query_and_a_number(client: httpx.AsyncClient) -> None:
     assert locations(await client.get("/v1/models?all=true")) == ["query.all"]
     assert locations(await client.get("/v1/models/one")) == ["path.version"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_operations_take_no_query(client: httpx.AsyncClient, path: str) -> None:
+    assert locations(await client.get(path + "?verbose=true")) == ["query.verbose"]
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/static-offline-docs/swagger-ui.css"])
+@pytest.mark.parametrize("value", ["bytes=abc", "bytes=99999999-", "bytes=0-1"])
+async def test_ranges_are_ignored(client: httpx.AsyncClient, path: str, value: str) -> None:
+    whole, answer = await client.get(path), await client.get(path, headers={"Range": value})
+    assert (answer.status_code, answer.content) == (200, whole.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -119,6 +120,21 @@ def test_an_answer_that_does_not_need_the_body_arrives_all_the_same(live: httpx.
     assert headers["connection"] == "close"
 
 
+def test_an_early_answer_is_told_of_as_it_was_given_and_without_the_time_that_the_rest_of_the_body_takes(
+    live: httpx.URL, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.access")
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(post("Content-Length: 90000", path="/v1/early"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        assert "digits_http_requests_in_flight 1.0" in httpx.get(live.join("/metrics")).text  # the scrape itself
+    time.sleep(0.1)
+    (line,) = [vars(record) for record in caplog.records if vars(record).get("path") == "/v1/early"]
+    assert line["status"] == 404
+    assert line["levelname"] == "INFO"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 def test_a_connection_serves_many_requests(live: httpx.URL) -> None:
     with httpx.Client(base_url=live) as client:
         for _ in range(3):
@@ -132,7 +148,45 @@ def test_the_head_of_a_page_has_no_body(live: httpx.URL) -> None:
     assert int(headers["content-length"]) > 0
 
 
-def test_the_work_for_a_caller_who_has_left_is_dropped(live: httpx.URL, model: FakeModel) -> None:
+GOOD = f"POST /v1/digit HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: {len(ONE)}\r\n\r\n".encode() + ONE
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"no http\r\n\r\n", post("Transfer-Encoding: chunked") + b"ZZ\r\n", post("Host x")]
+)
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_asked_before_garbage_is_answered(live: httpx.URL, garbage: bytes, count: int) -> None:
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(GOOD * count + garbage)
+        connection.sendall(GOOD)  # nobody can know where this begins
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    assert answer.count(b"HTTP/1.1 200 ") == answer.count(b"HTTP/1.1 ") == count
+    assert answer.count(b"connection: close") == 1
+
+
+def test_garbage_behind_an_answered_request_is_malformed(live: httpx.URL) -> None:
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(GOOD)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(b"no http\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+        assert connection.recv(65536) == b""
+
+
+def test_garbage_in_a_body_that_nobody_waits_for_ends_the_connection(live: httpx.URL) -> None:
+    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+        connection.sendall(post("Transfer-Encoding: chunked", path="/nothing"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        connection.sendall(b"ZZ\r\n")
+        assert connection.recv(65536) == b""
+
+
+def test_the_work_for_a_caller_who_has_left_is_dropped(
+    live: httpx.URL, model: FakeModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.access")
     model.gate.clear()
     model.batches.clear()
     request = post(f"Content-Length: {len(ONE)}") + ONE
@@ -149,6 +203,8 @@ def test_the_work_for_a_caller_who_has_left_is_dropped(live: httpx.URL, model: F
     model.gate.set()
     assert httpx.post(live.join("/v1/digit"), content=ONE, headers=RAW).status_code == 200
     assert model.batches == [1, 1]
+    logged = [vars(record)["status"] for record in caplog.records if record.name == "service.access"]
+    assert logged[:2] == [499, 499]  # the last answer's line may still be to come
 
 
 def test_an_address_that_is_taken_is_told_in_one_line(published: Path) -> None:

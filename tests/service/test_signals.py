@@ -18,19 +18,19 @@ import httpx
 import pytest
 
 from tests.service.checks import RAW
-from tests.service.fakes import ONE
+from tests.service.fakes import ONE, one, png
 
 ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """`serve` with the fake model in a process of its own; each batch takes as long as is said."""
+    """`serve` with the fake model in a process of its own; each batch, and each decode, takes as long as is said."""
 
-    def __init__(self, artifacts: Path, seconds: float, **settings: object) -> None:
+    def __init__(self, artifacts: Path, seconds: float, decode: float, **settings: object) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")}
         environ |= {"DIGITS_ARTIFACTS": str(artifacts), "DIGITS_PORT": "0", "PYTHONUNBUFFERED": "1"}
         environ |= {f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()}
-        command = [sys.executable, "-m", "tests.service.fakes", str(seconds)]
+        command = [sys.executable, "-m", "tests.service.fakes", str(seconds), str(decode)]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -58,8 +58,8 @@ class Process:
 def start(published: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
-    def starter(seconds: float = 0, **settings: object) -> Process:
-        started.append(Process(published, seconds, **settings))
+    def starter(seconds: float = 0, decode: float = 0, **settings: object) -> Process:
+        started.append(Process(published, seconds, decode, **settings))
         started[-1].wait()
         return started[-1]
 
@@ -102,6 +102,21 @@ def test_without_a_drain_sigterm_ends_when_what_is_in_flight_is_answered(start: 
     thread.join()
     assert results[0].json()["digit"] == 1
     assert server.end()[0] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_long_decode_is_not_waited_for_and_its_caller_is_told(start: Callable[..., Process], workers: int) -> None:
+    server = start(decode=20, workers=workers, drain_seconds=0, shutdown_seconds=1, log_format="json")
+    large = png(one(900))
+    thread, results = in_background(lambda: httpx.post(server.url + "/v1/digit", content=large, headers=RAW))
+    started = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    status, _, log = server.end()
+    thread.join()
+    assert time.monotonic() - started < 8
+    assert status == 0, log
+    assert results[0].status_code == 503
+    assert [line["status"] for line in map(json.loads, log.splitlines()) if line["logger"] == "service.access"] == [503]
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])

@@ -1,0 +1,143 @@
+"""Who is next: probes first, batches that do not take long to prepare, and a place for everybody who is admitted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from service.errors import Draining
+from service.model.batcher import Batcher
+from service.model.entries import Answer
+from service.reading.reader import Reader
+from service.reading.types import Grey, Prepared, Thresholds
+from tests.service.fakes import ONE, ZERO, FakeModel, one, png
+from tests.service.test_batcher import Observed
+
+pytestmark = pytest.mark.anyio
+
+LARGE = png(one(900))
+
+
+@pytest.fixture
+def reader(model: FakeModel) -> Reader:
+    return Reader(model, Thresholds(0.9, 0.5))
+
+
+@pytest.fixture
+def observed() -> Observed:
+    return Observed()
+
+
+@pytest.fixture
+def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
+    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
+    yield batcher
+    model.gate.set()
+    batcher.close()
+
+
+async def until_busy(model: FakeModel) -> None:
+    while not model.batches:
+        await asyncio.sleep(0.001)
+
+
+async def test_the_probe_goes_before_all_who_wait_however_full_the_queue_is(
+    batcher: Batcher, model: FakeModel, reader: Reader
+) -> None:
+    question = reader.prepare(ZERO)
+    model.gate.clear()
+    done: list[str] = []
+    callers = [asyncio.create_task(batcher.read(ONE))]
+    await until_busy(model)
+    callers += [asyncio.create_task(batcher.read(ONE)) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    probe = asyncio.create_task(batcher.probe(question))
+    callers[-1].add_done_callback(lambda _: done.append("last caller"))
+    probe.add_done_callback(lambda _: done.append("probe"))
+    await asyncio.sleep(0.01)
+    model.gate.set()
+    await asyncio.gather(probe, *callers)
+    assert done == ["probe", "last caller"]
+    assert model.batches == [1, 5, 4, 2]  # the probe takes nobody's place
+
+
+async def test_a_batch_that_takes_long_to_prepare_is_read_without_the_rest(
+    batcher: Batcher, model: FakeModel, reader: Reader, observed: Observed
+) -> None:
+    prepare = reader.prepare
+
+    def slow(picture: bytes | Grey) -> Prepared:
+        time.sleep(0.015)
+        return prepare(picture)
+
+    reader.prepare = slow  # type: ignore[method-assign]
+    answers = await batcher.read_many([ONE, ZERO, ONE, ZERO])
+    assert [answer.reading.digit for answer in answers if isinstance(answer, Answer)] == [1, 0, 1, 0]
+    assert model.batches == observed.batches == [2, 2]
+    assert observed.depth == 0
+
+
+async def test_places_are_given_back_when_the_last_who_waited_has_left(
+    batcher: Batcher, model: FakeModel, observed: Observed
+) -> None:
+    model.gate.clear()
+    first = asyncio.create_task(batcher.read(ONE))
+    await until_busy(model)
+    waiting = [asyncio.create_task(batcher.read(ONE)) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    model.gate.set()
+    await first
+    await asyncio.sleep(0.05)
+    assert observed.depth == 0
+    await batcher.read_many([ONE] * 10)
+
+
+async def test_a_large_picture_whose_caller_leaves_at_once_gives_its_place_back(
+    batcher: Batcher, observed: Observed
+) -> None:
+    task = asyncio.create_task(batcher.read_many([LARGE] * 6))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.sleep(0.1)
+    assert observed.depth == 0
+
+
+async def test_many_pictures_give_their_places_back_when_the_thread_has_just_ended(
+    batcher: Batcher, observed: Observed
+) -> None:
+    admit = batcher._admit
+
+    def admit_and_close(cost: int) -> None:
+        admit(cost)
+        batcher.close()
+
+    batcher._admit = admit_and_close  # type: ignore[method-assign]
+    with pytest.raises(Draining):
+        await batcher.read_many([ONE, LARGE, ZERO, LARGE])
+    assert observed.depth == 0
+
+
+async def test_closing_settles_who_waits_for_a_large_picture(
+    batcher: Batcher, reader: Reader, observed: Observed
+) -> None:
+    prepare = reader.prepare
+
+    def slow(picture: bytes | Grey) -> Prepared:
+        time.sleep(0.05)
+        return prepare(picture)
+
+    reader.prepare = slow  # type: ignore[method-assign]
+    waiting = [asyncio.create_task(batcher.read(LARGE)) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    batcher.close()
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [Draining] * 5
+    assert observed.depth == 0
