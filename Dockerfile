@@ -3,8 +3,8 @@ FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/venv/bin/pip install --disable-pip-version-check --no-compile --require-hashes -r /tmp/requirements.txt
+RUN --mount=type=cache,target=/var/cache/pip \
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip --disable-pip-version-check --no-compile --require-hashes -r /tmp/requirements.txt
 RUN cd /opt/venv/lib/python3*/site-packages \
     && rm -rf tensorflow/include clang libclang* pip pip-* \
     && find . -type d -name tests -not -path './numpy/*' -prune -exec rm -rf {} + \
