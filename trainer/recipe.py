@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer.data import VALIDATION_PICTURES
+
 Precision = Literal["auto", "bfloat16", "float32"]
 
 
@@ -19,7 +21,7 @@ class Recipe(BaseModel):
     batch_size: int = Field(128, ge=1)
     precision: Precision = "auto"
     limit: int | None = Field(None, ge=1)
-    validation: int = Field(5_000, ge=10)
+    validation: int = Field(VALIDATION_PICTURES, ge=10)
 
     filters: tuple[int, ...] = (32, 32, 64, 64, 64, 128, 128)
     kernels: tuple[int, ...] = (5, 3, 3, 3, 3, 3, 3)

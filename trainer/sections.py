@@ -156,11 +156,7 @@ def training(history: Sequence[Mapping[str, Any]]) -> str:
         for key, label in (("accuracy", "training, distorted"), ("val_accuracy", "validation"))
         if not np.isnan(column(key)).all()
     }
-    losses = {
-        label: (epochs, column(key))
-        for key, label in (("loss", "training, distorted"), ("val_loss", "validation"))
-        if not np.isnan(column(key)).all()
-    }
+    losses = {"training, distorted": (epochs, column("loss"))}
     rate = {"learning rate": (epochs, column("learning_rate"))}
     charts = [
         html.figure(
