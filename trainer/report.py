@@ -165,8 +165,7 @@ def _data(manifest: Mapping[str, Any]) -> list[str]:
     )
     table = html.table(["data set", "used for", "pictures", "sha256"], rows, caption, text=[1, 3])
     choice = html.paragraph(
-        "Choices were made on pictures held out from the training set. "
-        "The test set was measured at the end, and nothing was chosen on it."
+        "The recipe was chosen on pictures held out from the training set. The test set was measured after training."
     )
     credit = [_MNIST_CREDIT] if any(str(row[0]).startswith("mnist") for row in rows) else []
     return [table, choice, *credit]
