@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.augment import augment
-from trainer.fit import Pool, logits
+from trainer.fit import DISTORTED, Pool, logits
 from trainer.recipe import Recipe
 
-_DISTORTED = 6  # the stream of randomness for the distorted half of the validation pictures
 _HIGHEST = 0.995  # a threshold of confidence above this would call nearly every digit uncertain
 
 
@@ -33,7 +32,7 @@ class Calibration:
 
 def calibrate(model: Any, pool: Pool, recipe: Recipe) -> Calibration:
     """Fits on the pool's validation digits, plain and distorted, and its held-out outliers."""
-    distorted = augment(pool.validation_images, recipe, [recipe.seed, _DISTORTED])
+    distorted = augment(pool.validation_images, recipe, [recipe.seed, DISTORTED])
     digits, is_digit = logits(model, np.concatenate([pool.validation_images, distorted]))
     labels = np.concatenate([pool.validation_labels, pool.validation_labels])
     _, outlier = logits(model, pool.validation_outliers)

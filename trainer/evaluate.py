@@ -17,19 +17,12 @@ from numpy.typing import NDArray
 
 from trainer import metrics
 from trainer.errors import TrainerError
+from trainer.manifest import Thresholds
 from trainer.metrics import Proportion, Reliability
 
 Images = NDArray[np.uint8]
 Signature = Callable[[Images], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 `[N, 28, 28]` → `probabilities` float32 `[N, 10]`, `digit_probability` float32 `[N]`; any N, none included."""
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The manifest's: at or above both an answer is `ok`."""
-
-    confidence: float
-    digit_probability: float
 
 
 @dataclass(frozen=True)

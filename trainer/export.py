@@ -18,7 +18,6 @@ from trainer import graph, html, report
 from trainer.calibrate import Calibration, calibrate, sigmoid, softmax
 from trainer.data import Mnist
 from trainer.errors import PublishError
-from trainer.evaluate import Thresholds as Judged
 from trainer.evaluate import evaluate, load_signature
 from trainer.fit import Pool, logits
 from trainer.golden import golden
@@ -43,7 +42,7 @@ def publish(
     calibration = calibrate(plain, pool, recipe)
     with _staging(root) as (staged, version):
         graph.save(plain, calibration, staged)
-        thresholds = Judged(calibration.confidence, calibration.digit_probability)
+        thresholds = Thresholds(calibration.confidence, calibration.digit_probability)
         tested = evaluate(staged, mnist.test_images, mnist.test_labels, thresholds)
         validated = evaluate(staged, pool.validation_images, pool.validation_labels, thresholds)
         manifest = Manifest(
@@ -53,7 +52,7 @@ def publish(
             command=run.config.command,
             seed=recipe.seed,
             libraries=run.config.libraries,
-            thresholds=Thresholds(confidence=thresholds.confidence, digit_probability=thresholds.digit_probability),
+            thresholds=thresholds,
             parameters=plain.count_params(),
             training_data=tuple(
                 DataSet(name=name, pictures=count, sha256=pool.drawn_sha256.get(name, mnist.sha256["train_images"]))

@@ -20,7 +20,7 @@ from trainer.recipe import Recipe
 from trainer.runs import Run
 
 NO_DIGIT = -1
-DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT = range(1, 6)  # streams of randomness: [seed, stream, …]
+DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT, DISTORTED = range(1, 7)  # streams of randomness: [seed, stream, …]
 
 
 @dataclass(frozen=True)

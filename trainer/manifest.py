@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.dataclasses import dataclass
 
 SCHEMA_VERSION = 1
 
@@ -27,7 +28,8 @@ class InputContract(_Strict):
     ink: Literal["bright"] = "bright"
 
 
-class Thresholds(_Strict):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Thresholds:
     """At or above both, a reading is `ok`."""
 
     confidence: float

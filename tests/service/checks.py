@@ -28,3 +28,15 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 def part(name: str, content: bytes = ONE) -> bytes:
     return b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n' % (name.encode(), content)
+
+
+class Observed:
+    def __init__(self) -> None:
+        self.depth = 0
+        self.batches: list[int] = []
+
+    def queue_changed(self, pictures: int) -> None:
+        self.depth += pictures
+
+    def batch_taken(self, pictures: int) -> None:
+        self.batches.append(pictures)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,7 +10,11 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.model.batcher import Batcher
+from service.reading.reader import Reader
+from service.reading.types import Thresholds
 from service.settings import Settings
+from tests.service.checks import Observed
 from tests.service.fakes import FakeModel, opener, publish
 
 
@@ -30,6 +34,24 @@ def anyio_backend() -> str:
 @pytest.fixture
 def model() -> FakeModel:
     return FakeModel()
+
+
+@pytest.fixture
+def reader(model: FakeModel) -> Reader:
+    return Reader(model, Thresholds(0.9, 0.5))
+
+
+@pytest.fixture
+def observed() -> Observed:
+    return Observed()
+
+
+@pytest.fixture
+def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
+    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
+    yield batcher
+    model.gate.set()
+    batcher.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -15,40 +15,11 @@ from service.model.batcher import Batcher
 from service.model.entries import Answer
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.reader import Reader
-from service.reading.types import Grey, Prepared, Thresholds
+from service.reading.types import Grey, Prepared
+from tests.service.checks import Observed
 from tests.service.fakes import ONE, ZERO, FakeModel, one, png
 
 pytestmark = pytest.mark.anyio
-
-
-class Observed:
-    def __init__(self) -> None:
-        self.depth = 0
-        self.batches: list[int] = []
-
-    def queue_changed(self, pictures: int) -> None:
-        self.depth += pictures
-
-    def batch_taken(self, pictures: int) -> None:
-        self.batches.append(pictures)
-
-
-@pytest.fixture
-def reader(model: FakeModel) -> Reader:
-    return Reader(model, Thresholds(0.9, 0.5))
-
-
-@pytest.fixture
-def observed() -> Observed:
-    return Observed()
-
-
-@pytest.fixture
-def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
-    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
-    yield batcher
-    model.gate.set()
-    batcher.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,31 +11,13 @@ from service.errors import Draining
 from service.model.batcher import Batcher
 from service.model.entries import Answer
 from service.reading.reader import Reader
-from service.reading.types import Grey, Prepared, Thresholds
+from service.reading.types import Grey, Prepared
+from tests.service.checks import Observed
 from tests.service.fakes import ONE, ZERO, FakeModel, one, png
-from tests.service.test_batcher import Observed
 
 pytestmark = pytest.mark.anyio
 
 LARGE = png(one(900))
-
-
-@pytest.fixture
-def reader(model: FakeModel) -> Reader:
-    return Reader(model, Thresholds(0.9, 0.5))
-
-
-@pytest.fixture
-def observed() -> Observed:
-    return Observed()
-
-
-@pytest.fixture
-def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
-    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
-    yield batcher
-    model.gate.set()
-    batcher.close()
 
 
 async def until_busy(model: FakeModel) -> None:

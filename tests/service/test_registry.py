@@ -14,8 +14,8 @@ from service.errors import Starting, Unavailable, UnknownVersion
 from service.model.registry import Registry, candidates, scan
 from service.model.version import Model, load
 from service.settings import Settings
+from tests.service.checks import Observed
 from tests.service.fakes import FakeModel, opener, publish
-from tests.service.test_batcher import Observed
 
 
 def registry(artifacts: Path, *, pinned: int | None = None, broken: tuple[int, ...] = ()) -> Registry:

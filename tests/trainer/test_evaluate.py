@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from trainer.errors import TrainerError
 from trainer.evaluate import (
     Evaluation,
-    Thresholds,
     assess,
     evaluate,
     load_manifest,
@@ -25,6 +24,7 @@ from trainer.evaluate import (
     run,
     summary,
 )
+from trainer.manifest import Thresholds
 
 THRESHOLDS = Thresholds(confidence=0.9, digit_probability=0.5)
 

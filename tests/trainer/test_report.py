@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from trainer import figures, html
-from trainer.evaluate import Evaluation, Thresholds, assess
+from trainer.evaluate import Evaluation, assess
+from trainer.manifest import Thresholds
 from trainer.report import evaluation_report, model_card
 from trainer.sections import calibration, training
 
