@@ -1,37 +1,49 @@
-# Build stage: the locked packages in a virtual environment, less what only compilers need.
+# docker build .                 the service and the trainer, with TensorFlow
+# docker build --target slim .   the service alone, with LiteRT
+
 FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/venv
-COPY requirements.txt /tmp/
-RUN --mount=type=cache,target=/var/cache/pip \
-    /opt/venv/bin/pip install --cache-dir /var/cache/pip --disable-pip-version-check --no-compile --require-hashes -r /tmp/requirements.txt
-RUN cd /opt/venv/lib/python3*/site-packages \
-    && rm -rf tensorflow/include clang libclang* pip pip-* \
-    && find . -type d -name tests -not -path './numpy/*' -prune -exec rm -rf {} + \
-    && find . -name '*.so*' -type f -exec strip --strip-unneeded {} + \
-    && /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib
+COPY deploy/install.sh /tmp/
 
-FROM python:3.12-slim
+FROM build AS build-slim
+COPY requirements-slim.txt /tmp/
+RUN --mount=type=cache,target=/var/cache/pip sh /tmp/install.sh /tmp/requirements-slim.txt
+
+FROM build AS build-full
+COPY requirements.txt /tmp/
+RUN --mount=type=cache,target=/var/cache/pip sh /tmp/install.sh /tmp/requirements.txt
+
+# What both images have, but for their packages.
+FROM python:3.12-slim AS service
 LABEL org.opencontainers.image.title="Digits" \
       org.opencontainers.image.description="Reads handwritten digits over HTTP"
-COPY --from=build /opt/venv /opt/venv
 RUN useradd --system --uid 10001 --home-dir /tmp --shell /usr/sbin/nologin digits
 WORKDIR /app
 COPY NOTICE ./
 COPY deploy/healthcheck.py deploy/
 COPY artifacts artifacts
-COPY trainer trainer
 COPY service service
-RUN python -m compileall -q service trainer
+RUN python -m compileall -q service
 # /tmp is all that is ever written to, and only by the trainer and by metrics of several workers.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    MPLCONFIGDIR=/tmp/matplotlib \
-    KERAS_HOME=/tmp/keras \
     DIGITS_HOST=0.0.0.0 \
     DIGITS_LOG_FORMAT=json
-USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["python", "deploy/healthcheck.py"]
 CMD ["python", "-m", "service", "serve"]
+
+FROM service AS slim
+COPY --from=build-slim /opt/venv /opt/venv
+ENV DIGITS_RUNTIME=litert
+USER 10001
+
+FROM service AS full
+COPY --from=build-full /opt/venv /opt/venv
+COPY trainer trainer
+RUN python -m compileall -q trainer
+ENV MPLCONFIGDIR=/tmp/matplotlib \
+    KERAS_HOME=/tmp/keras
+USER 10001

@@ -42,8 +42,10 @@ train: setup  ## train the released recipe, verify and publish the next version 
 bench: setup  ## accuracy of a running service (DATA=folder with mnist/ and dev/, URL=http://localhost:8000)
 	$(BIN)/python -m benchmarks.accuracy $(if $(DATA),--data $(DATA)) $(if $(URL),--url $(URL))
 
+LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock" pyproject.toml
+
 lock:  ## resolve the dependencies anew (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --extra trainer -o requirements.txt
+	$(LOCK) --extra litert -c requirements.txt -o requirements-slim.txt
+	$(LOCK) --extra trainer --group dev -c requirements.txt -o requirements-dev.txt

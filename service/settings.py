@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsError
@@ -18,6 +20,9 @@ ELSEWHERE = frozenset(
     {"DIGITS_DATA", "DIGITS_REQUIRE_BROWSER", "DIGITS_CHROMIUM", "DIGITS_URL", "DIGITS_UID", "DIGITS_GID"}
 )
 """Names that benchmarks and tests read; the service has no use for them, and no complaint about them."""
+
+RUNTIMES = {"tensorflow": "tensorflow", "litert": "ai_edge_litert"}
+"""What runs the model, and the package that it needs; the extra that brings it is called as the runtime is."""
 
 
 class Settings(BaseSettings):
@@ -43,7 +48,9 @@ class Settings(BaseSettings):
     digest: str | None = Field(
         None, pattern=r"^[0-9a-fA-F]{64}$", description="sha256 of SHA256SUMS; a version with another is refused."
     )
-    runtime: Literal["tensorflow"] = Field("tensorflow", description="What runs the model.")
+    runtime: Literal["tensorflow", "litert"] = Field(
+        "tensorflow", validate_default=True, description="What runs the model: tensorflow, or litert, which is smaller."
+    )
     workers: int = Field(1, ge=1, le=64, description="Processes; each loads the model.")
     threads: int | None = Field(
         None, ge=1, le=256, description="Threads of the model; default: the processors at hand."
@@ -64,6 +71,14 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1", description="Proxies whose X-Forwarded-… headers are believed: addresses, networks, or *."
     )
+
+    @field_validator("runtime")
+    @classmethod
+    def _installed(cls, runtime: str) -> str:
+        # Told at the start, once, and not for every version that then cannot be loaded.
+        if importlib.util.find_spec(RUNTIMES[runtime]) is None:
+            raise PydanticCustomError("not_installed", "is not installed; install the extra {name}", {"name": runtime})
+        return runtime
 
     @classmethod
     def read(cls, **overrides: Any) -> Settings:

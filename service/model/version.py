@@ -13,6 +13,7 @@ from service.errors import DigitsError
 from service.model.artifact import Artifact, Manifest, open_artifact
 from service.model.batcher import Batcher, Observer
 from service.model.golden import TOLERANCE, Golden, check_model, check_reader, open_golden
+from service.model.litert import open_tflite
 from service.model.runtime import open_saved_model, processors
 from service.reading.reader import Reader
 from service.reading.types import Predict, Prepared, Thresholds
@@ -27,7 +28,8 @@ PROBE_SECONDS = 2.0
 def runtime(settings: Settings) -> OpenModel:
     """What `DIGITS_RUNTIME` names. Worker processes share the processors, since each runs a model of its own."""
     threads = settings.threads or max(1, processors() // settings.workers)
-    return lambda folder: open_saved_model(folder, threads)
+    opened = {"tensorflow": open_saved_model, "litert": open_tflite}[settings.runtime]
+    return lambda folder: opened(folder, threads)
 
 
 @dataclass(frozen=True, slots=True)
