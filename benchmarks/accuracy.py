@@ -12,55 +12,17 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from benchmarks.sets import Sample, folders, mnist_test
+from benchmarks.scores import HEAD, Score, score
+from benchmarks.sets import MNIST, Sample, UnknownGroup, folders, mnist_corrupted, mnist_test
 
 _CLIENTS = 8
 _BATCH = 32
-_HEAD = f"{'set':32} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6}"
-
-
-@dataclass(frozen=True)
-class Score:
-    """Counts over one set."""
-
-    pictures: int
-    right: int
-    ok: int
-    right_of_ok: int
-    refused: int
-    errors: int
-
-    def line(self, name: str) -> str:
-        """A row of the table."""
-        n = self.pictures
-        of_ok = f"{self.right_of_ok / self.ok:11.2%}" if self.ok else f"{'–':>11}"
-        return (
-            f"{name:32} {n:8} {self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} {self.refused / n:8.2%} {self.errors:6}"
-        )
-
-
-def score(samples: list[Sample], answers: list[dict[str, Any]]) -> Score:
-    """`answers` are the service's results for `samples`, in their order."""
-    right = ok = right_of_ok = refused = errors = 0
-    for sample, answer in zip(samples, answers, strict=True):
-        reading = answer["reading"]
-        if reading is None:
-            errors += 1
-            continue
-        no_digit = reading["status"] in ("blank", "not_a_digit")
-        hit = no_digit if sample.label is None else reading["digit"] == sample.label
-        right += hit
-        refused += no_digit
-        ok += reading["status"] == "ok"
-        right_of_ok += hit and reading["status"] == "ok"
-    return Score(len(samples), right, ok, right_of_ok, refused, errors)
 
 
 def ask(client: httpx.Client, samples: list[Sample]) -> list[dict[str, Any]]:
@@ -82,30 +44,69 @@ def ask(client: httpx.Client, samples: list[Sample]) -> list[dict[str, Any]]:
         return list(chain.from_iterable(pool.map(send, batches)))
 
 
-def main() -> int:
+def groups(words: str) -> tuple[str, frozenset[str]]:
+    """`SET:GROUP,GROUP` as the set's name and its groups. Raises `ValueError` for anything else."""
+    name, colon, listed = words.partition(":")
+    if not name or not colon or not all(listed.split(",")):
+        raise ValueError(words)
+    return name, frozenset(listed.split(","))
+
+
+def main(words: list[str] | None = None) -> int:
     """Prints the table; exit status 1 where there was nothing to measure or an answer was missing."""
     parser = argparse.ArgumentParser(description="Measures how well a running service reads.")
     parser.add_argument("--url", default="http://localhost:8000")
     parser.add_argument("--data", type=Path, default=os.environ.get("DIGITS_DATA"), help="default: DIGITS_DATA")
     parser.add_argument("--only", help="only sets whose name holds this")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--leave-out",
+        type=groups,
+        action="append",
+        default=[],
+        metavar="SET:GROUP,…",
+        help="leave groups out of a set, such as those that were trained on",
+    )
+    parser.add_argument("--corruptions", action="store_true", help="MNIST's test set under fifteen corruptions, too")
+    arguments = parser.parse_args(words)
     if arguments.data is None or not Path(arguments.data).is_dir():
         print("error: give the folder with mnist/ and dev/ as --data or DIGITS_DATA", file=sys.stderr)
         return 2
-    sets: Iterator[tuple[str, list[Sample]]] = folders(Path(arguments.data) / "dev")
-    if (Path(arguments.data) / "mnist").is_dir():
-        sets = chain(mnist_test(Path(arguments.data) / "mnist"), sets)
-    errors = measured = 0
-    print(_HEAD)
+    mnist = Path(arguments.data) / "mnist"
+    left_out: dict[str, frozenset[str]] = {}
+    for name, listed in arguments.leave_out:
+        left_out[name] = left_out.get(name, frozenset()) | listed
+        print(f"{name}: without {', '.join(sorted(listed))}")
+    sets = folders(Path(arguments.data) / "dev", left_out)
+    if mnist.is_dir():
+        sets = chain(mnist_test(mnist), sets)
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
-        for name, samples in sets:
-            if arguments.only and arguments.only not in name:
-                continue
-            result = score(samples, ask(client, samples))
-            print(result.line(name), flush=True)
-            errors += result.errors
-            measured += 1
-    return 0 if measured and not errors else 1
+        try:
+            scores = _table(client, sets, arguments.only)
+        except UnknownGroup as error:
+            print(f"error: --leave-out: {error}", file=sys.stderr)
+            return 2
+        if arguments.corruptions and mnist.is_dir():
+            print()
+            spoilt = _table(client, mnist_corrupted(mnist), None)
+            print(f"{'mean error':32} {sum(1 - s.right / s.pictures for s in spoilt) / len(spoilt):8.2%}")
+            scores += spoilt
+    return 0 if scores and not any(s.errors for s in scores) else 1
+
+
+def _table(client: httpx.Client, sets: Iterator[tuple[str, list[Sample]]], only: str | None) -> list[Score]:
+    """Measures and prints set after set; those without digits are compared with MNIST's test set, where it came before."""
+    print(HEAD)
+    scores: list[Score] = []
+    digits: list[float] | None = None
+    for name, samples in sets:
+        if only and only not in name:
+            continue
+        result = score(samples, ask(client, samples), digits)
+        if name == MNIST:
+            digits = result.digit_probability
+        print(result.line(name), flush=True)
+        scores.append(result)
+    return scores
 
 
 if __name__ == "__main__":

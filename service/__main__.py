@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.errors import ArtifactRefused, DigitsError, PictureError, SettingsError
+from service.commands import read as read_command
+from service.errors import ArtifactRefused, DigitsError
 from service.settings import Settings, unknown_names
 
 WRONG = 2
@@ -40,9 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", help="port to listen on (DIGITS_PORT, PORT)")
     serve.set_defaults(command=_serve)
     read = commands.add_parser("read", help="read pictures of one digit each")
-    read.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture")
-    read.add_argument("--json", action="store_true", help="one JSON object a line")
-    read.set_defaults(command=_read)
+    read_command.add_arguments(read)
+    read.set_defaults(command=read_command.run)
     verify = commands.add_parser("verify", help="check a version of the model: checksums, manifest, golden questions")
     verify.add_argument("artifact", type=Path, metavar="ARTIFACT", help="the version's folder")
     verify.set_defaults(command=_verify)
@@ -71,44 +71,6 @@ def _serve(options: argparse.Namespace) -> int:
         serve(create_app(settings, on_ready=announce(settings, listening)), listening)
         end_process()
     return 0
-
-
-def _read(options: argparse.Namespace) -> int:
-    settings = Settings.read()
-    from pydantic_core import to_jsonable_python
-
-    from service.model.registry import candidates, scan
-    from service.model.version import Verified, runtime, verify
-    from service.schemas import digit_reading
-
-    folders = scan(settings.artifacts)
-    verified: Verified | None = None
-    for number in candidates(settings.artifacts, list(folders), settings.version):
-        try:
-            verified = verify(folders[number], settings, runtime(settings))
-            break
-        except ArtifactRefused as error:
-            print(f"digits: version {number} was refused: {error.detail}", file=sys.stderr)
-    if verified is None:
-        raise SettingsError(f"no version of the model in {settings.artifacts} can be used")
-
-    status = 0
-    for file in options.files:
-        try:
-            reading = verified.reader.digit(file.read_bytes())
-        except (OSError, PictureError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error.detail
-            print(f"digits: {file}: {reason}", file=sys.stderr)
-            status = 1
-            continue
-        if options.json:
-            answer = to_jsonable_python(digit_reading(reading, verified.artifact.manifest))
-            print(json.dumps({"file": str(file), "reading": answer}), flush=True)
-        elif reading.digit is None:
-            print(f"{file}: {reading.status}", flush=True)
-        else:
-            print(f"{file}: {reading.digit} ({reading.status}, {reading.confidence:.1%})", flush=True)
-    return status
 
 
 def _verify(options: argparse.Namespace) -> int:

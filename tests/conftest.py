@@ -14,7 +14,10 @@ from tests.drawing import write_idx
 from trainer.data import Mnist, load_mnist
 
 ROOT = Path(__file__).parent.parent
-RECIPE = ["--epochs", "4", "--batch-size", "32", "--validation", "300", "--precision", "float32", "--any-data"]
+RECIPE = [
+    "--epochs", "3", "--teacher-epochs", "1", "--students", "2", "--batch-size", "32", "--validation", "300",
+    "--precision", "float32", "--any-data",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""python -m trainer explore · train · evaluate · export"""
+"""python -m trainer explore · train · evaluate · export · pictures · calibrate"""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from trainer.commands import add_calibrate, add_pictures
+from trainer.data import Mnist
 from trainer.errors import DataError, TrainerError
 from trainer.manifest import libraries, source_commit
-from trainer.recipe import Recipe
+from trainer.npz import Pictures, load_pictures
+from trainer.recipe import QUICK, Recipe
 from trainer.runs import Run, RunConfig
 
-_RECIPE = ("epochs", "seed", "batch_size", "limit", "validation", "precision")  # what the command line can set
+# What the command line can set of the recipe.
+_RECIPE = ("epochs", "teacher_epochs", "students", "seed", "batch_size", "limit", "validation", "precision")
 _ARTIFACTS = Path("artifacts/digits")
 
 
@@ -56,31 +60,56 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
-    train.add_argument("--epochs", type=int)
+    train.add_argument("--quick", action="store_true", help="one student, a few epochs, no teachers: some minutes")
+    train.add_argument("--epochs", type=int, help="of the students")
+    train.add_argument("--teacher-epochs", type=int, metavar="EPOCHS")
+    train.add_argument("--students", type=int, metavar="N", help="trained side by side; the best of them is released")
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)
     train.add_argument("--limit", type=int, metavar="N", help="train on N of MNIST's pictures only")
     train.add_argument("--validation", type=int, metavar="N", help="pictures held out of the training set")
     train.add_argument("--precision", choices=("auto", "bfloat16", "float32"))
 
-    evaluate = commands.add_parser("evaluate", help="measure a published version on MNIST's test set")
+    evaluate = commands.add_parser(
+        "evaluate", help="measure a published version on MNIST's test set, plain and corrupted, and on other pictures"
+    )
     evaluate.set_defaults(run_command=_evaluate)
     evaluate.add_argument("artifact", type=Path, metavar="ARTIFACT", help="such as artifacts/digits/1")
     evaluate.add_argument("--out", type=Path, default=Path("reports/evaluate"), metavar="DIR")
+    evaluate.add_argument(
+        "--npz",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="pictures that `service read … --npz` normalised",
+    )
 
     export = commands.add_parser("export", help="publish a run's newest checkpoint")
     export.set_defaults(run_command=_export)
     export.add_argument("run", type=Path, metavar="RUN", help="the folder that was given to train --run")
-
-    for command in (explore, train, evaluate, export):
-        command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
     for command in (train, export):
+        command.add_argument(
+            "--extra",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help="more pictures to train on, digits or none, that `service read … --npz` normalised",
+        )
+
+    pictures, calibrate = add_pictures(commands), add_calibrate(commands)
+
+    for command in (explore, train, evaluate, export, pictures, calibrate):
+        command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
+    for command in (train, export, calibrate):
         command.add_argument(
             "--artifacts", type=Path, default=_ARTIFACTS, metavar="DIR", help="where versions are published"
         )
         command.add_argument(
             "--verify", metavar="COMMAND", help="run on the staged version; it is published if this exits 0"
         )
+    for command in (train, export, pictures, calibrate):
         command.add_argument("--any-data", action="store_true", help="take IDX files that are not MNIST's")
     return parser
 
@@ -94,39 +123,54 @@ def _explore(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from trainer import evaluate
 
-    evaluate.run(arguments.artifact, arguments.data, arguments.out)
+    evaluate.run(arguments.artifact, arguments.data, arguments.out, arguments.npz)
 
 
 def _train(arguments: argparse.Namespace) -> None:
     from trainer import export, fit
     from trainer.data import load_mnist
     from trainer.model import choose_precision
+    from trainer.pool import make_pool
     from trainer.progress import say
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
-    config = _config(arguments, mnist.sha256)
+    extra = _extra(arguments.extra)
+    config = _config(arguments, _sha256(mnist, extra))
     if arguments.resume:
         Run.put_aside_published(arguments.run)
     if arguments.resume and (arguments.run / "run.json").exists():
         run = Run.open(arguments.run)
         _check_resumed(run, config)
-        pool = fit.make_pool(mnist, run.config.recipe)
+        pool = make_pool(mnist, run.config.recipe, extra)
     else:
         say(f"{arguments.run}: a new run")
-        pool = fit.make_pool(
-            mnist, config.recipe
-        )  # what is wrong with the numbers shows here, before anything is written
+        # What is wrong with the numbers shows here, before anything is written.
+        pool = make_pool(mnist, config.recipe, extra)
         config = config.model_copy(update={"precision": choose_precision(config.recipe.precision)})
         run = Run.start(arguments.run, config)
     with run.held():
-        model, history = fit.train(run, pool)
-        version = export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
+        students, history = fit.train(run, pool)
+        version = export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify)
         run.published(int(version.name))
+
+
+def _extra(paths: list[Path]) -> list[Pictures]:
+    sets = [load_pictures(path) for path in paths]
+    for pictures in sets:
+        pictures.need_labels()
+    return sets
+
+
+def _sha256(mnist: Mnist, extra: list[Pictures]) -> dict[str, str]:
+    return mnist.sha256 | {pictures.name: pictures.sha256 for pictures in extra}
 
 
 def _config(arguments: argparse.Namespace, data_sha256: dict[str, str]) -> RunConfig:
     given = {name: value for name in _RECIPE if (value := getattr(arguments, name)) is not None}
-    words = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
+    words = ["--quick"] if arguments.quick else []
+    words += [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
+    words += [f"--extra {' '.join(shlex.quote(path.name) for path in arguments.extra)}"] if arguments.extra else []
+    given = (QUICK if arguments.quick else {}) | given
     try:
         recipe = Recipe.model_validate(given)
     except ValidationError as error:
@@ -159,16 +203,16 @@ def _check_resumed(run: Run, now: RunConfig) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from trainer import export, fit
     from trainer.data import load_mnist
+    from trainer.pool import make_pool
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
+    extra = _extra(arguments.extra)
     run = Run.open(arguments.run)
-    if run.config.data_sha256 != mnist.sha256:
+    if run.config.data_sha256 != _sha256(mnist, extra):
         raise DataError(f"{arguments.run}: the run was begun on other data")
-    model, history = fit.newest_model(run, 1)
-    if not history:
-        raise TrainerError(f"{arguments.run}: has no finished epoch yet")
-    pool = fit.make_pool(mnist, run.config.recipe)
-    export.publish(run, model, history, pool, mnist, arguments.artifacts, arguments.verify)
+    students, history = fit.students_of(run)
+    pool = make_pool(mnist, run.config.recipe, extra)
+    export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify)
 
 
 if __name__ == "__main__":

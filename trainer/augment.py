@@ -1,7 +1,8 @@
-"""Light augmentation of 28×28 pictures: one resampling for affine and elastic distortion, then the stroke's thickness.
+"""Augmentation of 28×28 pictures: one resampling for every geometric distortion, the stroke's thickness, and seldom an accident.
 
 Elastic distortion after P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to visual
-document analysis" (ICDAR 2003), with the displacement drawn on a coarse grid and interpolated.
+document analysis" (ICDAR 2003), with the displacement drawn on a coarse grid and interpolated; occlusion after T. DeVries,
+G. Taylor, "Improved regularization of convolutional neural networks with cutout" (2017).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.accidents import ACCIDENTS
 from trainer.canvas import CANVAS
 from trainer.recipe import Recipe
 
@@ -28,11 +30,17 @@ def augment(images: NDArray[np.uint8], recipe: Recipe, seed: list[int]) -> NDArr
 
 
 def _augment_chunk(images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator) -> None:
-    maps = _maps(len(images), recipe, rng)
-    thickness = rng.uniform(-1, 1, len(images)) * (rng.random(len(images)) < recipe.thickness)
+    count = len(images)
+    maps = _maps(count, recipe, rng)
+    thickness = rng.uniform(-1, 1, count) * (rng.random(count) < recipe.thickness)
+    accident = np.where(rng.random(count) < recipe.accidents, rng.integers(len(ACCIDENTS), size=count), -1)
     for i, image in enumerate(images):
-        warped = cv2.remap(image, maps[i, 0], maps[i, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        out[i] = warped if thickness[i] == 0 else _thicken(warped, float(thickness[i]))
+        changed = cv2.remap(image, maps[i, 0], maps[i, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        if thickness[i]:
+            changed = _thicken(np.asarray(changed, np.uint8), float(thickness[i]))
+        if accident[i] >= 0:
+            changed = ACCIDENTS[accident[i]](np.asarray(changed, np.uint8), rng)
+        out[i] = changed
 
 
 def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -41,13 +49,16 @@ def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.fl
     scale = np.exp(rng.uniform(-recipe.scale, recipe.scale, (count, 2)))
     shear = rng.uniform(-recipe.shear, recipe.shear, count)
     shift = rng.uniform(-recipe.shift, recipe.shift, (count, 2, 1, 1))
+    tilt = rng.uniform(-recipe.perspective, recipe.perspective, (count, 2))
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
     lean = np.zeros((count, 2, 2))
     lean[:, 0, 0], lean[:, 0, 1], lean[:, 1, 1] = 1 / scale[:, 0], shear, 1 / scale[:, 1]
     middle = (CANVAS - 1) / 2
     y, x = np.mgrid[:CANVAS, :CANVAS] - middle
-    maps = np.einsum("nij,jhw->nihw", lean @ turn, np.stack([x, y])) + middle + shift
+    places = np.stack([x, y])
+    depth = 1 + np.einsum("ni,ihw->nhw", tilt / middle, places)
+    maps = np.einsum("nij,jhw->nihw", lean @ turn, places) / depth[:, None] + middle + shift
     if recipe.elastic:
         coarse = rng.normal(0, recipe.elastic, (count, 2, _GRID, _GRID))
         basis = cv2.resize(np.eye(_GRID), (_GRID, CANVAS), interpolation=cv2.INTER_CUBIC)

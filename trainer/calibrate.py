@@ -1,71 +1,174 @@
-"""Calibration and thresholds, fitted on the validation split, plain and distorted, so that they hold on bad pictures too.
+"""Calibration and thresholds, fitted on answers to pictures that were not trained on: pure functions of arrays.
 
-Temperature scaling after C. Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017); for `digit_probability` the scaling
-of J. Platt, "Probabilistic Outputs for Support Vector Machines" (1999).
+Temperature scaling after C. Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), with a temperature that depends on
+`digit_probability`: no single one is right for neat digits and for spoilt ones. For `digit_probability` the scaling of J. Platt,
+"Probabilistic Outputs for Support Vector Machines" (1999).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.augment import augment
-from trainer.fit import DISTORTED, Pool, logits
-from trainer.recipe import Recipe
+COVERAGE = 0.986
+"""What publishing asks of MNIST's validation digits. Some of them are labelled wrong, which a threshold cannot mend: to keep the
+promise of `wrong_of_ok` among those it would have to call many a plain digit uncertain."""
 
+SUREST_LOGIT = 4.0
+"""Beyond ± this the logit of `digit_probability`, 0.018 and 0.982, no longer changes the temperature."""
+
+_MOST_TRUST = 0.5
 _HIGHEST = 0.995  # a threshold of confidence above this would call nearly every digit uncertain
+_SUREST = 0.9  # and one of digit_probability would refuse what is only drawn a little differently
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares that the thresholds were asked for, or attained: of the digits, those taken for one and those answered `ok`
+    (`coverage`); of what is answered `ok`, those that are wrong.
+    """
+
+    kept_digits: float
+    wrong_of_ok: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Logits to probabilities. The order of the digits is always the network's.
+
+    z = slope · is_digit + offset; digit_probability = sigmoid(z);
+    probabilities = softmax(digits / temperature · exp(trust · clip(z, ±SUREST_LOGIT))).
+    """
+
+    temperature: float
+    trust: float
+    slope: float
+    offset: float
+
+    def probabilities(self, digits: NDArray[np.float64], is_digit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`[N, 10]` of logits `[N, 10]` and `[N]`."""
+        return softmax(digits / self.temperature * np.exp(self.trust * _clipped(self._logit(is_digit)))[:, None])
+
+    def digit_probability(self, is_digit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`[N]` of logits `[N]`."""
+        return np.asarray(sigmoid(self._logit(is_digit)))
+
+    def _logit(self, is_digit: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.slope * is_digit + self.offset
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """probabilities = softmax(logits / temperature), digit_probability = sigmoid(slope · logit + offset), thresholds."""
+    """How logits become probabilities, and the thresholds.
 
-    temperature: float
-    slope: float
-    offset: float
+    `attained` is of the plain digits that they were fitted on; `loss` of all of them: the mean negative log-likelihood, in nats,
+    of their labels under `probabilities`.
+    """
+
+    scales: Scales
     confidence: float
     digit_probability: float
+    asked: Rates
+    attained: Rates
+    loss: float
 
 
-def calibrate(model: Any, pool: Pool, recipe: Recipe) -> Calibration:
-    """Fits on the pool's validation digits, plain and distorted, and its held-out outliers."""
-    distorted = augment(pool.validation_images, recipe, [recipe.seed, DISTORTED])
-    digits, is_digit = logits(model, np.concatenate([pool.validation_images, distorted]))
-    labels = np.concatenate([pool.validation_labels, pool.validation_labels])
-    _, outlier = logits(model, pool.validation_outliers)
-    temperature = fit_temperature(digits, labels)
-    slope, offset = fit_platt(
-        np.concatenate([is_digit, outlier]), np.arange(len(is_digit) + len(outlier)) < len(is_digit)
+def fit(
+    digits: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    is_digit: NDArray[np.float64],
+    outliers: NDArray[np.float64],
+    asked: Rates,
+    plain: int | None = None,
+) -> Calibration:
+    """Fits on N ≥ 1 digits and M ≥ 1 pictures of none, by the network's logits; the first `plain` digits (None: all) are plain.
+
+    `digits` `[N, 10]`, `labels` 0 to 9 `[N]`, `is_digit` `[N]`; `outliers` `[M]` is what `is_digit` is of the others. The scales
+    are fitted on all digits, the bad pictures among them, so that confidence holds for those too; the thresholds are for the
+    plain ones. `asked.wrong_of_ok` yields to `asked.coverage` where both cannot be had.
+    """
+    scales = fit_scales(digits, labels, is_digit, outliers)
+    probabilities = scales.probabilities(digits, is_digit)
+    loss = float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
+    best, right = probabilities[:plain].max(1), probabilities[:plain].argmax(1) == labels[:plain]
+    digit_probability = scales.digit_probability(is_digit[:plain])
+    sure = float(min(_SUREST, _highest_that_keeps(digit_probability, asked.kept_digits * len(best))))
+    kept = digit_probability >= sure
+    confidence = min(
+        lowest_threshold(best[kept], right[kept], asked.wrong_of_ok),
+        max(0.5, _highest_that_keeps(best[kept], asked.coverage * len(best))),
     )
-    probabilities = softmax(digits / temperature)
-    plain = slope * is_digit[: len(pool.validation_images)] + offset
-    return Calibration(
-        temperature=temperature,
-        slope=slope,
-        offset=offset,
-        confidence=lowest_threshold(probabilities.max(1), probabilities.argmax(1) == labels, recipe.wrong_of_ok),
-        digit_probability=float(min(0.5, sigmoid(np.quantile(plain, 1 - recipe.kept_digits)))),
-    )
+    ok = kept & (best >= confidence)
+    wrong = float((~right[ok]).mean()) if ok.any() else 0.0
+    attained = Rates(float(kept.mean()), wrong, float(ok.mean()))
+    return Calibration(scales, float(confidence), sure, asked, attained, loss)
+
+
+def fit_scales(
+    digits: NDArray[np.float64], labels: NDArray[np.int64], is_digit: NDArray[np.float64], outliers: NDArray[np.float64]
+) -> Scales:
+    """Platt's scaling of `is_digit`, then the temperature and its dependence on that, of least loss; shapes as in `fit`."""
+    positive = np.arange(len(is_digit) + len(outliers)) < len(is_digit)
+    slope, offset = fit_platt(np.concatenate([is_digit, outliers]), positive)
+    clipped = _clipped(slope * is_digit + offset)[:, None]
+
+    def loss(trust: float) -> float:
+        scaled = digits * np.exp(trust * clipped)
+        ridge = 1e-3 * trust**2  # light: where `digit_probability` tells nothing, it is the temperature's own to scale
+        return _negative_log_likelihood(scaled / fit_temperature(scaled, labels), labels) + ridge
+
+    trust = _lowest(loss, 0.0, _MOST_TRUST, 1e-3)
+    return Scales(fit_temperature(digits * np.exp(trust * clipped), labels), trust, slope, offset)
+
+
+def _highest_that_keeps(values: NDArray[np.float64], count: float) -> float:
+    """The highest threshold that at least `count` of `values` reach, a rounding error below it; 1 where none must, 0 where
+    even all are fewer.
+    """
+    least = int(np.ceil(count - 1e-9))
+    if least > len(values):
+        return 0.0
+    return float(np.sort(values)[len(values) - least] - 1e-6) if least > 0 else 1.0
 
 
 def fit_temperature(values: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The temperature of the least negative log-likelihood of `labels` `[N]` under logits `[N, C]`, by golden-section search."""
+    """The temperature of the least negative log-likelihood of `labels` `[N]` under logits `[N, C]`, from 0.05 to 20."""
 
     def loss(log_temperature: float) -> float:
-        scaled = values / np.exp(log_temperature)
-        top = scaled.max(1)
-        return float(
-            (np.log(np.exp(scaled - top[:, None]).sum(1)) + top - scaled[np.arange(len(labels)), labels]).mean()
-        )
+        return _negative_log_likelihood(values / np.exp(log_temperature), labels)
 
-    low, high, ratio = np.log(0.05), np.log(20.0), (np.sqrt(5) - 1) / 2
-    while high - low > 1e-5:
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return float(np.exp((low + high) / 2))
+    return float(np.exp(_lowest(loss, np.log(0.05), np.log(20.0), 1e-5)))
+
+
+def _negative_log_likelihood(values: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    top = values.max(1)
+    return float((np.log(np.exp(values - top[:, None]).sum(1)) + top - values[np.arange(len(labels)), labels]).mean())
+
+
+def _lowest(loss: Callable[[float], float], low: float, high: float, width: float) -> float:
+    """Where `loss`, of one valley, is lowest between `low` and `high`: golden-section search, to within `width`."""
+    ratio = (np.sqrt(5) - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > width:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = loss(right)
+    return float((low + high) / 2)
+
+
+def _clipped(logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(logit, -SUREST_LOGIT, SUREST_LOGIT)
 
 
 def fit_platt(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:

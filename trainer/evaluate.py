@@ -5,70 +5,28 @@ Measured is the exported graph through its signature, as a service would ask it,
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import metrics
+from trainer.corruptions import KINDS, corrupt
+from trainer.data import Mnist
 from trainer.errors import TrainerError
 from trainer.manifest import Thresholds
-from trainer.metrics import Proportion, Reliability
+from trainer.measure import Evaluation, SetScore, Survey, assess, assess_refusals
+from trainer.npz import NO_DIGIT, Pictures
 
 Images = NDArray[np.uint8]
 Signature = Callable[[Images], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 `[N, 28, 28]` → `probabilities` float32 `[N, 10]`, `digit_probability` float32 `[N]`; any N, none included."""
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Answers to N labelled pictures and what follows from them.
-
-    `labels` and `predicted` int64 `[N]`; `probabilities` float32 `[N, 10]`; `confidence` (the highest of a row) and
-    `digit_probability` float32 `[N]`; `confusion` int64 `[10, 10]`, row = label; `precision` and `recall` per class;
-    `kept` = the share taken for a digit; `coverage` = the share answered `ok`; `curve` = `metrics.risk_coverage`.
-    """
-
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    digit_probability: NDArray[np.float32]
-    predicted: NDArray[np.int64]
-    confidence: NDArray[np.float32]
-    thresholds: Thresholds
-    accuracy: Proportion
-    ece: float
-    reliability: Reliability
-    confusion: NDArray[np.int64]
-    precision: list[Proportion]
-    recall: list[Proportion]
-    kept: Proportion
-    coverage: Proportion
-    accuracy_of_ok: Proportion
-    curve: tuple[NDArray[np.float64], NDArray[np.float64]]
-
-    def worst(self, limit: int) -> NDArray[np.int64]:
-        """Indices of the mistakes, those made most confidently first."""
-        wrong = np.flatnonzero(self.predicted != self.labels)
-        return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:limit]
-
-    def as_metrics(self, name: str, sha256: str) -> dict[str, Any]:
-        """The manifest's entry, as in docs/artifact.md; `accuracy_of_ok` is 0 where nothing was `ok`."""
-        return {
-            "name": name,
-            "pictures": self.accuracy.trials,
-            "sha256": sha256,
-            "accuracy": self.accuracy.value,
-            "accuracy_low": self.accuracy.low,
-            "accuracy_high": self.accuracy.high,
-            "ece": self.ece,
-            "coverage": self.coverage.value,
-            "accuracy_of_ok": self.accuracy_of_ok.value if self.accuracy_of_ok.trials else 0.0,
-        }
+_SEED = 0  # of corruptions and noise: every model is measured on the same pictures
 
 
 def evaluate(
@@ -83,39 +41,47 @@ def evaluate(
     return assess(probabilities, digit_probability, labels, thresholds)
 
 
-def assess(
-    probabilities: NDArray[np.float32],
-    digit_probability: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    thresholds: Thresholds,
-) -> Evaluation:
-    """The measures of answers given already, shapes as in `Evaluation`. Raises `ValueError` when they differ."""
-    if not len(labels) or probabilities.shape != (len(labels), 10) or digit_probability.shape != (len(labels),):
-        raise ValueError(f"{len(labels)} labels for {probabilities.shape} and {digit_probability.shape}")
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    correct = predicted == labels
-    kept = digit_probability >= thresholds.digit_probability
-    ok = kept & (confidence >= thresholds.confidence)
-    confusion = metrics.confusion_matrix(labels, predicted)
-    precision, recall = metrics.precision_recall(confusion)
-    return Evaluation(
-        labels=np.asarray(labels, np.int64),
-        probabilities=probabilities,
-        digit_probability=digit_probability,
-        predicted=predicted,
-        confidence=confidence,
-        thresholds=thresholds,
-        accuracy=metrics.accuracy(labels, predicted),
-        ece=metrics.ece(confidence, correct),
-        reliability=metrics.reliability(confidence, correct),
-        confusion=confusion,
-        precision=precision,
-        recall=recall,
-        kept=metrics.wilson(int(kept.sum()), len(labels)),
-        coverage=metrics.wilson(int(ok.sum()), len(labels)),
-        accuracy_of_ok=metrics.wilson(int(correct[ok].sum()), int(ok.sum())),
-        curve=metrics.risk_coverage(confidence, correct),
+def survey(signature: Signature, thresholds: Thresholds, mnist: Mnist, sets: Sequence[Pictures]) -> Survey:
+    """MNIST's test set, plain and corrupted, the `sets`, and noise. Raises `DataError` where a set lacks labels."""
+    for pictures in sets:
+        pictures.need_labels()
+    images, labels = mnist.test_images, mnist.test_labels
+    test = assess(*signature(images), labels, thresholds)
+
+    def score(pictures: Pictures) -> SetScore:
+        digits = others = None
+        if pictures.digits.any():
+            digits = assess(*signature(pictures.images[pictures.digits]), pictures.labels[pictures.digits], thresholds)
+        if pictures.outliers.any():
+            answers = signature(pictures.images[pictures.outliers])
+            others = assess_refusals(*answers, test.digit_probability, thresholds)
+        return SetScore(pictures.name, pictures.sha256, digits, others)
+
+    return Survey(
+        test=test,
+        sets=tuple(score(pictures) for pictures in [*sets, *noise(images)]),
+        corruptions={kind: assess(*signature(corrupt(images, kind, _SEED)), labels, thresholds) for kind in KINDS},
     )
+
+
+def noise(images: Images, count: int = 1000) -> list[Pictures]:
+    """What nobody would take for a digit: evenly distributed grey values; the first `images` with their pixels shuffled.
+
+    The second have the brightness of digits, and nothing else of them.
+    """
+    random = np.random.default_rng(_SEED)
+    even = random.integers(0, 256, (count, 28, 28), np.uint8)
+    shuffled = random.permuted(images[:count].reshape(-1, 28 * 28), axis=1).reshape(-1, 28, 28)
+    return [
+        Pictures(
+            name=name,
+            images=drawn,
+            labels=np.full(len(drawn), NO_DIGIT, np.int64),
+            files=np.full(len(drawn), name),
+            sha256=hashlib.sha256(drawn.tobytes()).hexdigest(),
+        )
+        for name, drawn in (("noise", even), ("shuffled_digits", shuffled))
+    ]
 
 
 def load_signature(artifact: Path, batch: int = 500) -> Signature:
@@ -172,45 +138,29 @@ def manifest_thresholds(manifest: Mapping[str, Any]) -> Thresholds:
         raise TrainerError(f"the manifest's thresholds cannot be read: {error!r}") from error
 
 
-def summary(evaluation: Evaluation) -> str:
-    """What `evaluate` prints: the figures, then a line per class with its row of the confusion matrix."""
+def run(artifact: Path, data: Path | None, out: Path, npz: Sequence[Path] = ()) -> Path:
+    """`evaluate ARTIFACT [--data DIR] [--out DIR] [--npz FILE …]`: measures, prints, and writes the report.
 
-    def share(p: Proportion) -> str:
-        return f"{p.value:8.2%}  ({p.low:.2%} to {p.high:.2%})" if p.trials else "       –"
-
-    e = evaluation
-    lines = [
-        f"pictures         {e.accuracy.trials:8}  {e.accuracy.failures} wrong",
-        f"accuracy         {share(e.accuracy)}",
-        f"ECE              {e.ece:8.4f}  (15 bins)",
-        f"taken for digits {share(e.kept)}  digit_probability ≥ {e.thresholds.digit_probability:.4g}",
-        f"coverage of ok   {share(e.coverage)}  and confidence ≥ {e.thresholds.confidence:.4g}",
-        f"accuracy of ok   {share(e.accuracy_of_ok)}  {e.accuracy_of_ok.failures} wrong",
-        "",
-        f"{'digit':>5} {'precision':>9} {'recall':>9}   read as " + "".join(f"{digit:6}" for digit in range(10)),
-    ]
-    for digit, row in enumerate(e.confusion):
-        cells = "".join(f"{count or '·':>6}" for count in row)
-        precision, recall = (
-            f"{p.value:9.2%}" if p.trials else f"{'–':>9}" for p in (e.precision[digit], e.recall[digit])
-        )
-        lines.append(f"{digit:5} {precision} {recall}           {cells}")
-    return "\n".join(lines)
-
-
-def run(artifact: Path, data: Path | None, out: Path) -> Path:
-    """`evaluate ARTIFACT [--data DIR] [--out DIR]`: measures on MNIST's test set, prints, and writes the report.
-
-    `out` is the report's folder; returns its index.html. Raises `TrainerError`, or `OSError` when it cannot be written.
+    `npz` are files of `trainer.npz`, measured beside MNIST's test set. `out` is the report's folder; returns its
+    index.html. Raises `TrainerError`, or `OSError` when it cannot be written.
     """
     from trainer import data as datasets
-    from trainer import html, report
+    from trainer import html, report, summary
+    from trainer.npz import load_pictures
 
     manifest = load_manifest(artifact)
+    sets = [load_pictures(path) for path in npz]
     mnist = datasets.load_mnist(data)
-    evaluation = evaluate(artifact, mnist.test_images, mnist.test_labels)
-    print(summary(evaluation))
-    page = report.evaluation_report(manifest, evaluation, mnist.test_images, mnist.sha256["test_images"])
+    found = survey(load_signature(artifact), manifest_thresholds(manifest), mnist, sets)
+    print("\n\n".join([summary.test_set(found.test), summary.sets(found.sets), summary.corruptions(found)]))
+    page = report.evaluation_report(
+        manifest,
+        found.test,
+        mnist.test_images,
+        mnist.sha256["test_images"],
+        sets=found.sets,
+        corruptions=found.corruptions,
+    )
     path = html.write(out / "index.html", page)
     print(f"\nreport: {path}")
     return path

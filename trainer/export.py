@@ -7,75 +7,161 @@ import hashlib
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainer import graph, html, report
-from trainer.calibrate import Calibration, calibrate, sigmoid, softmax
+from trainer import graph, html, lite, report
+from trainer.augment import augment
+from trainer.calibrate import COVERAGE, Calibration, Rates, fit
 from trainer.data import Mnist
 from trainer.errors import PublishError
-from trainer.evaluate import evaluate, load_signature
-from trainer.fit import Pool, logits
+from trainer.evaluate import Signature, load_signature, survey
 from trainer.golden import golden
-from trainer.manifest import DataSet, Manifest, Metrics, Thresholds, now
-from trainer.model import in_float32
+from trainer.manifest import CalibrationRecord, DataSet, Manifest, Thresholds, now
+from trainer.measure import assess
+from trainer.model import multiply_adds
+from trainer.npz import Pictures, fingerprint
+from trainer.pool import DISTORTED, Pool
 from trainer.progress import say
+from trainer.recipe import Recipe
 from trainer.runs import Run
 
 _AGREES = 1e-3
 
 
-def publish(
-    run: Run, model: Any, history: list[dict[str, Any]], pool: Pool, mnist: Mnist, root: Path, verify: str | None
-) -> Path:
-    """Exports `model` as the next version below `root` and returns its folder; `mnist` gives the test set that is reported.
+@dataclass(frozen=True)
+class Candidate:
+    """What is to be published.
 
-    `verify` is a command that is given the staged folder as its last word and must exit 0 (`python -m service verify`).
-    Raises `PublishError`; then nothing new is below `root`, and the run's checkpoint is there to export again.
+    `about` holds the manifest's fields that nothing here measures: `source_commit`, `command`, `seed`, `libraries`,
+    `parameters`, `training_data` and, where there are any, those that have a default. `fitted_on` are the pictures that the
+    calibration was fitted on, of which `held_out` are measured and reported. `history` is the training's, a row an epoch.
+    """
+
+    network: graph.Network
+    calibration: Calibration
+    fitted_on: tuple[DataSet, ...]
+    held_out: tuple[Pictures, ...]
+    about: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]] = ()
+
+
+def publish(
+    run: Run,
+    students: Sequence[Any],
+    history: list[dict[str, Any]],
+    pool: Pool,
+    mnist: Mnist,
+    root: Path,
+    verify: str | None,
+    sets: Sequence[Pictures] = (),
+) -> Path:
+    """Exports the best of `students`, float32 Keras models, as the next version below `root` and returns its folder.
+
+    The best is the one of least loss on the validation digits, plain and distorted, once calibrated: their accuracies differ
+    by a picture or two. The other arguments and errors are `release`'s; the run's checkpoint is there to export again.
     """
     recipe = run.config.recipe
-    plain = in_float32(model, recipe)
-    calibration = calibrate(plain, pool, recipe)
+    networks = [graph.of_model(student) for student in students]
+    choices = [_calibrate(network, pool, mnist, recipe) for network in networks]
+    losses = [calibration.loss for calibration, _ in choices]
+    best = losses.index(min(losses))
+    if len(students) > 1:
+        shown = ", ".join(f"{loss:.4f}" for loss in losses)
+        say(f"losses on validation, plain and distorted: {shown}; student {best + 1} is published")
+    calibration, fitted_on = choices[best]
+    about = {
+        "source_commit": run.config.source_commit,
+        "command": run.config.command,
+        "seed": recipe.seed,
+        "libraries": run.config.libraries,
+        "parameters": students[best].count_params(),
+        "training_data": tuple(
+            DataSet(name=part.name, pictures=len(part.images), sha256=part.sha256) for part in pool.parts
+        ),
+        "multiply_adds": multiply_adds(students[best]),
+    }
+    held_out = Pictures(
+        name="mnist_validation",
+        images=pool.validation_images,
+        labels=pool.validation_labels,
+        files=np.full(len(pool.validation_labels), "mnist"),
+        sha256=mnist.sha256["train_images"],
+    )
+    return release(
+        Candidate(networks[best], calibration, fitted_on, (held_out,), about, history), mnist, root, verify, sets
+    )
+
+
+def _calibrate(
+    network: graph.Network, pool: Pool, mnist: Mnist, recipe: Recipe
+) -> tuple[Calibration, tuple[DataSet, ...]]:
+    """On the pool's validation digits, plain and distorted, and its held-out outliers."""
+    distorted = augment(pool.validation_images, recipe, [recipe.seed, DISTORTED])
+    digits, is_digit = graph.answers(network, np.concatenate([pool.validation_images, distorted]))
+    _, outliers = graph.answers(network, pool.validation_outliers)
+    asked = Rates(recipe.kept_digits, recipe.wrong_of_ok, COVERAGE)
+    labels = np.concatenate([pool.validation_labels, pool.validation_labels])
+    calibration = fit(digits, labels, is_digit, outliers, asked, plain=len(pool.validation_labels))
+    sets = {
+        "mnist_validation": (pool.validation_images, mnist.sha256["train_images"]),
+        "mnist_validation_distorted": (distorted, fingerprint(distorted[:1000])),
+        "held_out_outliers": (pool.validation_outliers, fingerprint(pool.validation_outliers[:1000])),
+    }
+    return calibration, tuple(DataSet(name=n, pictures=len(i), sha256=h) for n, (i, h) in sets.items())
+
+
+def release(candidate: Candidate, mnist: Mnist, root: Path, verify: str | None, sets: Sequence[Pictures] = ()) -> Path:
+    """Publishes the next version below `root`, measured on `mnist`'s test set and on `sets`, and returns its folder.
+
+    `verify` is a command that is given the staged folder as its last word and must exit 0 (`python -m service verify`).
+    Raises `PublishError`, or `DataError` where a set lacks labels; then nothing new is below `root`.
+    """
+    calibration = candidate.calibration
     with _staging(root) as (staged, version):
-        graph.save(plain, calibration, staged)
+        graph.save(candidate.network, calibration, staged)
+        answer = load_signature(staged)
+        _check(answer, candidate, mnist)
         thresholds = Thresholds(calibration.confidence, calibration.digit_probability)
-        tested = evaluate(staged, mnist.test_images, mnist.test_labels, thresholds)
-        validated = evaluate(staged, pool.validation_images, pool.validation_labels, thresholds)
-        manifest = Manifest(
-            version=version,
-            created=now(),
-            source_commit=run.config.source_commit,
-            command=run.config.command,
-            seed=recipe.seed,
-            libraries=run.config.libraries,
-            thresholds=thresholds,
-            parameters=plain.count_params(),
-            training_data=tuple(
-                DataSet(name=name, pictures=count, sha256=pool.drawn_sha256.get(name, mnist.sha256["train_images"]))
-                for name, count in pool.sources.items()
-            ),
-            metrics=(
-                Metrics.model_validate(tested.as_metrics("mnist_test", mnist.sha256["test_images"])),
-                Metrics.model_validate(validated.as_metrics("mnist_validation", mnist.sha256["train_images"])),
-            ),
+        found = survey(answer, thresholds, mnist, sets)
+        measured = [found.test.as_metrics("mnist_test", mnist.sha256["test_images"])]
+        for held_out in candidate.held_out:
+            digits = assess(*answer(held_out.images[held_out.digits]), held_out.labels[held_out.digits], thresholds)
+            measured.append(digits.as_metrics(held_out.name, held_out.sha256))
+        manifest = Manifest.model_validate(
+            {
+                **candidate.about,
+                "version": version,
+                "created": now(),
+                "thresholds": thresholds,
+                "calibration": CalibrationRecord.of(calibration, candidate.fitted_on),
+                "metrics": [*measured, *(entry for score in found.sets for entry in score.as_metrics())],
+            }
         )
         (staged / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-        (staged / "golden.npz").write_bytes(golden(load_signature(staged)))
+        (staged / "golden.npz").write_bytes(golden(answer))
+        with np.load(staged / "golden.npz") as questions:
+            lite.write(staged, manifest.parameters, mnist.test_images, questions["images"])
         (staged / "report").mkdir()
-        html.write(
-            staged / "report" / "index.html", report.model_card(manifest.model_dump(mode="json"), tested, history)
+        card = report.model_card(
+            manifest.model_dump(mode="json"),
+            found.test,
+            candidate.history,
+            sets=found.sets,
+            corruptions=found.corruptions,
         )
+        html.write(staged / "report" / "index.html", card)
         (staged / "SHA256SUMS").write_text(checksums(staged))
-        _check(staged, plain, calibration, mnist)
         if verify:
             _verify(verify, staged)
         folder = root / str(version)
         staged.rename(folder)
-    result = tested.accuracy
+    result = found.test.accuracy
     say(f"published {folder}: MNIST test {result.value:.2%}, {result.failures} wrong of {result.trials:,}")
     return folder
 
@@ -113,15 +199,14 @@ def _staging(root: Path) -> Iterator[tuple[Path, int]]:
         raise PublishError(f"{error.filename or root}: {error.strerror or error}; nothing was published") from error
 
 
-def _check(staged: Path, plain: Any, calibration: Calibration, mnist: Mnist) -> None:
+def _check(answer: Signature, candidate: Candidate, mnist: Mnist) -> None:
     """The exported graph must answer as the network does."""
-    images = mnist.test_images[:64]
-    digits, is_digit = logits(plain, images)
-    expected = (softmax(digits / calibration.temperature), sigmoid(calibration.slope * is_digit + calibration.offset))
-    answered = load_signature(staged)(images)
-    difference = max(float(np.abs(a - e).max()) for a, e in zip(answered, expected, strict=True))
+    images, scales = mnist.test_images[:64], candidate.calibration.scales
+    digits, is_digit = graph.answers(candidate.network, images)
+    expected = (scales.probabilities(digits, is_digit), scales.digit_probability(is_digit))
+    difference = max(float(np.abs(a - e).max()) for a, e in zip(answer(images), expected, strict=True))
     if not difference < _AGREES:
-        raise PublishError(f"{staged}: the exported graph differs from the trained network by {difference:.2g}")
+        raise PublishError(f"the exported graph differs from the network by {difference:.2g}; nothing was published")
 
 
 def _verify(command: str, staged: Path) -> None:

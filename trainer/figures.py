@@ -69,11 +69,12 @@ def lines(
     """Curves over a common axis, {label: (x, y)}; values that are not positive are left out of a `log` chart."""
 
     def draw(axes: Sequence[Axes]) -> None:
-        for colour, (label, (across, up)) in zip(_SERIES, series.items(), strict=False):
+        for number, (label, (across, up)) in enumerate(series.items()):
+            colour, dashes = _SERIES[number % len(_SERIES)], ("-", "--", ":")[number // len(_SERIES) % 3]
             up = np.asarray(up, np.float64)
             up = np.where(up > 0, up, np.nan) if log else up
             marker = "o" if up.size < 15 else None
-            axes[0].plot(np.asarray(across), up, color=colour, label=label, marker=marker, markersize=4)
+            axes[0].plot(np.asarray(across), up, color=colour, ls=dashes, label=label, marker=marker, ms=4)
         axes[0].set(xlabel=x, ylabel=y)
         if log:
             axes[0].set_yscale("log")
@@ -141,6 +142,19 @@ def bars(name: str, groups: Mapping[str, ArrayLike], x: str, y: str, alt: str) -
         axes[0].legend(ncols=3, loc="upper center")
 
     return chart(name, draw, alt, width=5.2, height=2.8)
+
+
+def ranked(name: str, values: Mapping[str, float], x: str, alt: str) -> str:
+    """Horizontal bars, {label: length}, the longest on top."""
+
+    def draw(axes: Sequence[Axes]) -> None:
+        order = sorted(values, key=lambda label: values[label])
+        bars = axes[0].barh(order, [values[label] for label in order], 0.7, color=ONE, alpha=0.7)
+        axes[0].bar_label(bars, fmt="%.2f", padding=3, color=DIM, fontsize=8)
+        axes[0].set(xlabel=x, xlim=(0, 1.15 * max([*values.values(), 1e-3])))
+        axes[0].grid(visible=False, axis="y")
+
+    return chart(name, draw, alt, width=5.2, height=0.8 + 0.24 * len(values))
 
 
 def boxes(name: str, quantiles: ArrayLike, x: str, y: str, alt: str) -> str:

@@ -1,150 +1,156 @@
-"""Training: epochs that depend on the seed and their number alone, a checkpoint after each, and a log of their hashes."""
+"""Training in two phases, teachers and students: epochs that depend on the seed and their number alone, a checkpoint after each."""
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.augment import augment
-from trainer.data import Mnist, split
-from trainer.model import build, compile_model, restore, seed_dropout, state_of
-from trainer.outliers import draw_outliers
-from trainer.pens import draw_digits
+from trainer.errors import TrainerError
+from trainer.model import build, logits
+from trainer.pool import Pool, make_epoch
 from trainer.progress import Progress, say
-from trainer.recipe import Recipe
+from trainer.recipe import Network, Recipe
 from trainer.runs import Run
+from trainer.towers import Arrays, Towers, named, set_all
 
-NO_DIGIT = -1
-DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT, DISTORTED = range(1, 7)  # streams of randomness: [seed, stream, …]
+History = list[dict[str, Any]]
+_MARKS = (0.99, 0.995)
 
 
 @dataclass(frozen=True)
-class Pool:
-    """All that is trained on: uint8 `[N, 28, 28]`, int64 `[N]` with −1 for no digit; and what is held out."""
+class Phase:
+    """`networks` trained side by side for `epochs`, the first of them epoch number `first` (from 0) of the run."""
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    sources: dict[str, int]
-    drawn_sha256: dict[str, str]
-    validation_images: NDArray[np.uint8]
-    validation_labels: NDArray[np.int64]
-    validation_outliers: NDArray[np.uint8]
+    name: Literal["teachers", "students"]
+    networks: tuple[Network, ...]
+    first: int
+    epochs: int
 
-
-def make_pool(mnist: Mnist, recipe: Recipe) -> Pool:
-    """MNIST's training split, digits of our own pen, and outliers; depends on the data and the recipe alone."""
-    chosen, held_out = split(mnist.train_labels, recipe.seed, recipe.validation)
-    if recipe.limit is not None:
-        chosen = chosen[: recipe.limit]
-    images, labels = mnist.train_images[chosen], mnist.train_labels[chosen]
-    held_images, held_labels = mnist.train_images[held_out], mnist.train_labels[held_out]
-    drawn_labels = np.arange(round(recipe.drawn_share * len(chosen))) % 10
-    drawn = draw_digits(drawn_labels, [recipe.seed, DRAWN]) if len(drawn_labels) else images[:0]
-    outliers = draw_outliers(round(recipe.outlier_share * len(chosen)), images, labels, [recipe.seed, OUTLIERS])
-    held_outliers = draw_outliers(recipe.validation // 2, held_images, held_labels, [recipe.seed, HELD_OUT_OUTLIERS])
-    none = np.full(len(outliers), NO_DIGIT)
-    return Pool(
-        images=np.concatenate([images, drawn, outliers]),
-        labels=np.concatenate([labels, drawn_labels, none]).astype(np.int64),
-        sources={"mnist_train": len(images), "drawn_digits": len(drawn), "drawn_outliers": len(outliers)},
-        drawn_sha256={
-            "drawn_digits": hashlib.sha256(drawn[:1000].tobytes()).hexdigest(),
-            "drawn_outliers": hashlib.sha256(outliers[:1000].tobytes()).hexdigest(),
-        },
-        validation_images=held_images,
-        validation_labels=held_labels,
-        validation_outliers=held_outliers,
-    )
+    @property
+    def end(self) -> int:
+        """The number of the epoch after its last."""
+        return self.first + self.epochs
 
 
-def make_epoch(pool: Pool, recipe: Recipe, epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], dict[str, str]]:
-    """Epoch number `epoch` (from 0): its pictures and labels in their order, and the hashes of order and pictures."""
-    order = np.random.default_rng([recipe.seed, ORDER, epoch]).permutation(len(pool.images))
-    images = augment(pool.images[order], recipe, [recipe.seed, AUGMENT, epoch])
-    hashes = {
-        "order_sha256": hashlib.sha256(order.astype("<i8").tobytes()).hexdigest(),
-        "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
-    }
-    return images, pool.labels[order], hashes
+def phases(recipe: Recipe) -> list[Phase]:
+    """What the recipe trains, in order."""
+    students = (recipe.network,) * recipe.students
+    if not recipe.teachers:
+        return [Phase("students", students, 0, recipe.epochs)]
+    return [
+        Phase("teachers", recipe.teachers, 0, recipe.teacher_epochs),
+        Phase("students", students, recipe.teacher_epochs, recipe.epochs),
+    ]
 
 
-def train(run: Run, pool: Pool) -> tuple[Any, list[dict[str, Any]]]:
+def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
     """Trains from the run's newest checkpoint, or from the start, to the recipe's last epoch.
 
-    Returns the Keras model and the history, a row an epoch. Raises `RunError`.
+    Returns the students, float32 Keras models with averaged weights, and the history, a row an epoch. Raises `RunError`.
     """
+    recipe = run.config.recipe
+    plan = phases(recipe)
+    steps = -(-pool.pictures // recipe.batch_size)
+    state, history = run.newest()
+    if history:
+        say(f"resumed after epoch {len(history)} of {plan[-1].end}")
+    else:
+        parts = ", ".join(f"{part.name} {part.each:,}" for part in pool.parts)
+        say(f"training in {run.config.precision}: {pool.pictures:,} pictures an epoch ({parts}), {plan[-1].end} epochs")
+    towers: Towers | None = None
+    with Progress(plan[-1].end, steps, done=len(history)) as progress:
+        for phase in plan:
+            if len(history) > phase.end or (len(history) == phase.end and phase is not plan[-1]):
+                continue
+            teachers = [] if phase is plan[0] else _taught_by(recipe, run.config.precision, towers, state)
+            towers = _begin(phase, run, steps, teachers)
+            if len(history) > phase.first:
+                towers.restore(state)
+            for epoch in range(len(history), phase.end):
+                row = _one_epoch(towers, phase, epoch, pool, recipe, progress)
+                history.append(row)
+                run.save(towers.state() | _kept(teachers), history)
+                progress.epoch_done(row)
+            state = towers.state()
+    assert towers is not None
+    say_times(history)
+    return towers.averaged, history
+
+
+def students_of(run: Run) -> tuple[list[Any], History]:
+    """The students as the run's newest checkpoint left them. Raises `RunError`, or `TrainerError` before the first of theirs."""
+    state, history = run.newest()
+    recipe = run.config.recipe
+    plan = phases(recipe)[-1]
+    if len(history) <= plan.first:
+        raise TrainerError(f"{run.folder}: has no finished epoch of a student yet")
+    models = [build(network, recipe, "float32") for network in plan.networks]
+    set_all(models, named(state, "average"))
+    return models, history
+
+
+def say_times(history: History) -> None:
+    """Prints how long it took until the validation accuracy first reached 99.0 and 99.5 %."""
+    for mark in _MARKS:
+        at = next((i for i, row in enumerate(history) if row["val_accuracy"] >= mark), None)
+        if at is None:
+            say(f"{mark:.1%} of the validation pictures: not reached")
+        else:
+            seconds = sum(row["seconds"] for row in history[: at + 1])
+            say(f"{mark:.1%} of the validation pictures: after epoch {at + 1}, {seconds:.0f} s")
+
+
+def _begin(phase: Phase, run: Run, steps: int, teachers: Sequence[Any]) -> Towers:
     import keras
 
     recipe = run.config.recipe
-    steps = -(-len(pool.images) // recipe.batch_size)
-    keras.utils.set_random_seed(recipe.seed)
-    model, history = newest_model(run, steps)
-    if history:
-        say(f"resumed after epoch {len(history)} of {recipe.epochs}")
-    else:
-        pictures = f"{len(pool.images):,} pictures ({_listed(pool.sources)})"
-        say(f"training in {run.config.precision}: {pictures}, {recipe.epochs} epochs")
-    with Progress(recipe.epochs, steps, done=len(history)) as progress:
-        for epoch in range(len(history), recipe.epochs):
-            started = time.monotonic()
-            images, labels, hashes = make_epoch(pool, recipe, epoch)
-            seed_dropout(model, recipe.seed, epoch)
-            figures = _one_epoch(model, images, labels, recipe, epoch, progress)
-            figures["val_accuracy"] = _accuracy(model, pool.validation_images, pool.validation_labels)
-            figures["learning_rate"] = float(model.optimizer.learning_rate)
-            figures["seconds"] = time.monotonic() - started
-            history.append({"epoch": epoch + 1, **figures, **hashes})
-            run.save(state_of(model), history)
-            progress.epoch_done(epoch + 1, figures, hashes)
-    return model, history
+    keras.utils.set_random_seed(recipe.seed + phase.first)
+    return Towers(phase.networks, recipe, run.config.precision, steps, phase.epochs, teachers)
 
 
-def newest_model(run: Run, steps: int) -> tuple[Any, list[dict[str, Any]]]:
-    """The run's model as its newest checkpoint left it, compiled, with the history; `steps`: batches an epoch."""
-    state, history = run.newest()
-    model = build(run.config.recipe, run.config.precision)
-    compile_model(model, run.config.recipe, steps)
-    if state:
-        restore(model, state)
-    return model, history
+def _taught_by(recipe: Recipe, precision: str, trained: Towers | None, state: Arrays) -> list[Any]:
+    """The teachers: as they have just been trained, or as a checkpoint of the students' phase holds them."""
+    models = [build(network, recipe, precision) for network in recipe.teachers]
+    set_all(models, named(state, "teacher") or named(state, "average"))
+    return models
+
+
+def _kept(teachers: Sequence[Any]) -> Arrays:
+    every = [array for model in teachers for array in model.get_weights()]
+    return {f"teacher_{i:04d}": array for i, array in enumerate(every)}
 
 
 def _one_epoch(
-    model: Any, images: NDArray[np.uint8], labels: NDArray[np.int64], recipe: Recipe, epoch: int, progress: Progress
-) -> dict[str, float]:
-    is_digit = (labels != NO_DIGIT).astype(np.float32)
-    answers = {"digits": np.eye(10, dtype=np.float32)[labels], "is_digit": is_digit[:, None]}
-    weights = {"digits": is_digit, "is_digit": np.ones_like(is_digit)}
-    log = model.fit(
-        images,
-        answers,
-        sample_weight=weights,
-        batch_size=recipe.batch_size,
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        shuffle=False,
-        verbose=0,
-        callbacks=[progress.callback(epoch)],
-    ).history
-    return {"loss": float(log["loss"][0]), "accuracy": float(log["digits_accuracy"][0])}
+    towers: Towers, phase: Phase, epoch: int, pool: Pool, recipe: Recipe, progress: Progress
+) -> dict[str, Any]:
+    started = time.monotonic()
+    images, labels, hashes = make_epoch(pool, recipe, epoch)
+    towers.begin_epoch(epoch)
+    figures = []
+    for at in range(0, len(images), recipe.batch_size):
+        figures.append(towers.step(images[at : at + recipe.batch_size], labels[at : at + recipe.batch_size]))
+        progress.batch_done(epoch, len(figures), *figures[-1])
+    loss, accuracy = np.mean(figures, axis=0)
+    read = [logits(model, pool.validation_images)[0] for model in towers.averaged]
+    right = [_share(values, pool.validation_labels) for values in read]
+    return {
+        "epoch": epoch + 1,
+        "phase": phase.name,
+        "loss": float(loss),
+        "accuracy": float(accuracy),
+        "val_accuracy": float(np.mean(right)),
+        "val_accuracies": right,
+        "val_together": _share(np.mean(read, axis=0), pool.validation_labels),
+        "learning_rate": float(towers.optimizer.learning_rate),
+        "seconds": time.monotonic() - started,
+        **hashes,
+    }
 
 
-def logits(model: Any, images: NDArray[np.uint8], batch: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The network's answers before calibration: `[N, 10]` and `[N]`."""
-    parts = [model(images[at : at + batch], training=False) for at in range(0, len(images), batch)]
-    digits = np.concatenate([np.asarray(part["digits"]) for part in parts])
-    is_digit = np.concatenate([np.asarray(part["is_digit"])[:, 0] for part in parts])
-    return digits.astype(np.float64), is_digit.astype(np.float64)
-
-
-def _accuracy(model: Any, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
-    return float((logits(model, images)[0].argmax(1) == labels).mean())
-
-
-def _listed(sources: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in sources.items())
+def _share(values: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    return float((values.argmax(1) == labels).mean())

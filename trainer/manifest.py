@@ -12,6 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.dataclasses import dataclass
 
+from trainer.calibrate import Calibration, Rates
+
 SCHEMA_VERSION = 1
 
 
@@ -45,14 +47,41 @@ class DataSet(_Strict):
 
 
 class Metrics(DataSet):
-    """Shares from 0 to 1; the accuracy with its 95 % interval."""
+    """Shares from 0 to 1; the accuracy with its 95 % interval. None where the set has no pictures for it."""
 
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    ece: float
-    coverage: float
-    accuracy_of_ok: float
+    accuracy: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    ece: float | None = None
+    coverage: float | None = None
+    accuracy_of_ok: float | None = None
+    refused: float | None = None
+    auroc: float | None = None
+
+
+class CalibrationRecord(_Strict):
+    """How the outputs were scaled and the thresholds chosen, and on what; `calibrate.Calibration` says what the figures mean."""
+
+    temperature: float
+    trust: float
+    slope: float
+    offset: float
+    asked: Rates
+    attained: Rates
+    data: tuple[DataSet, ...]
+
+    @classmethod
+    def of(cls, calibration: Calibration, data: tuple[DataSet, ...]) -> CalibrationRecord:
+        """The record of a calibration that was fitted on `data`."""
+        return cls(
+            temperature=calibration.scales.temperature,
+            trust=calibration.scales.trust,
+            slope=calibration.scales.slope,
+            offset=calibration.scales.offset,
+            asked=calibration.asked,
+            attained=calibration.attained,
+            data=data,
+        )
 
 
 class Manifest(_Strict):
@@ -72,6 +101,9 @@ class Manifest(_Strict):
     parameters: int
     training_data: tuple[DataSet, ...]
     metrics: tuple[Metrics, ...]
+    multiply_adds: int | None = None
+    calibration: CalibrationRecord | None = None
+    parent: int | None = None
 
 
 def now() -> str:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.recipe import Precision, Recipe
+from trainer.recipe import Network, Precision, Recipe
 
 POLICIES = {"bfloat16": "mixed_bfloat16", "float32": "float32"}
 
 
-def build(recipe: Recipe, precision: str) -> Any:
-    """A Keras model: uint8 `[N, 28, 28]` → `digits` (logits `[N, 10]`) and `is_digit` (logit `[N, 1]`), both float32."""
+def build(network: Network, recipe: Recipe, precision: str, seed: int = 0) -> Any:
+    """A Keras model: uint8 `[N, 28, 28]` → `digits` (logits `[N, 10]`) and `is_digit` (logit `[N, 1]`), both float32.
+
+    `seed` is of the dropout; the weights come from Keras' global seed.
+    """
     import keras
 
     layers = keras.layers
@@ -23,12 +26,12 @@ def build(recipe: Recipe, precision: str) -> Any:
     images = keras.Input((28, 28), dtype="uint8", name="images")
     x = layers.Reshape((28, 28, 1), dtype=policy)(images)
     x = layers.Rescaling(1 / 255, dtype=policy)(x)
-    for filters, kernel, stride in zip(recipe.filters, recipe.kernels, recipe.strides, strict=True):
+    for filters, kernel, stride in zip(network.filters, network.kernels, network.strides, strict=True):
         x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, dtype=policy)(x)
         x = layers.BatchNormalization(momentum=recipe.batch_norm_momentum, dtype=policy)(x)
         x = layers.ReLU(dtype=policy)(x)
     x = layers.GlobalAveragePooling2D(dtype=policy)(x)
-    x = layers.Dropout(recipe.dropout, seed=recipe.seed, dtype=policy)(x)
+    x = layers.Dropout(recipe.dropout, seed=seed, dtype=policy)(x)
     outputs = {
         "digits": layers.Dense(10, dtype="float32", name="digits")(x),
         "is_digit": layers.Dense(1, dtype="float32", name="is_digit")(x),
@@ -36,43 +39,18 @@ def build(recipe: Recipe, precision: str) -> Any:
     return keras.Model(images, outputs, name="digits")
 
 
-def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
-    """Loss, optimizer and schedule: AdamW, a linear warm-up, then cosine decay to zero over the whole run."""
+def multiply_adds(model: Any) -> int:
+    """Multiplications with an addition that one picture takes, in the convolutions and dense layers of a Keras model."""
     import keras
 
-    warmup = max(1, round(recipe.warmup_epochs * steps_per_epoch))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, recipe.epochs * steps_per_epoch - warmup),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
-    model.compile(
-        optimizer=optimizer,
-        loss={
-            "digits": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-            "is_digit": keras.losses.BinaryCrossentropy(from_logits=True),
-        },
-        loss_weights={"digits": 1.0, "is_digit": recipe.digit_probability_weight},
-        weighted_metrics={"digits": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
-    )
-
-
-def state_of(model: Any) -> dict[str, NDArray[Any]]:
-    """All that training goes on from, by name: the weights and the optimizer's variables, in their order."""
-    weights = {f"weight_{i:03d}": array for i, array in enumerate(model.get_weights())}
-    return weights | {f"optimizer_{i:03d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
-
-
-def restore(model: Any, state: dict[str, NDArray[Any]]) -> None:
-    """Puts `state_of` back into a model that was built and compiled by the same recipe."""
-    model.set_weights([array for name, array in sorted(state.items()) if name.startswith("weight_")])
-    model.optimizer.build(model.trainable_variables)
-    saved = [array for name, array in sorted(state.items()) if name.startswith("optimizer_")]
-    for variable, array in zip(model.optimizer.variables, saved, strict=True):
-        variable.assign(array)
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            places = int(np.prod(layer.output.shape[1:3]))
+            total += places * int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+    return total
 
 
 def seed_dropout(model: Any, seed: int, epoch: int) -> None:
@@ -83,27 +61,27 @@ def seed_dropout(model: Any, seed: int, epoch: int) -> None:
             generator.state.assign([seed, epoch << 20])
 
 
-def in_float32(model: Any, recipe: Recipe) -> Any:
-    """The same weights in a float32 network: bfloat16 convolutions differ by 0.01 and abort on some processors."""
-    plain = build(recipe, "float32")
-    plain.set_weights(model.get_weights())
-    return plain
+def logits(model: Any, images: NDArray[np.uint8], batch: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A Keras model's answers before calibration: `[N, 10]` and `[N]`."""
+    parts = [model(images[at : at + batch], training=False) for at in range(0, len(images), batch)]
+    digits = np.concatenate([np.asarray(part["digits"]) for part in parts])
+    is_digit = np.concatenate([np.asarray(part["is_digit"])[:, 0] for part in parts])
+    return digits.astype(np.float64), is_digit.astype(np.float64)
 
 
 _PROBE = """
 import sys, time
 import numpy as np
-from trainer.model import build, compile_model
 from trainer.recipe import Recipe
+from trainer.towers import Towers
 recipe = Recipe()
-model = build(recipe, sys.argv[1])
-compile_model(model, recipe, 100)
-images = np.random.default_rng(0).integers(0, 256, (128, 28, 28), np.uint8)
-answers = {"digits": np.eye(10)[np.arange(128) % 10], "is_digit": np.ones((128, 1))}
-model.train_on_batch(images, answers)
+towers = Towers([recipe.network], recipe, sys.argv[1], 100, 1)
+images = np.random.default_rng(0).integers(0, 256, (128, 28, 28)).astype(np.uint8)
+labels = np.arange(128) % 11 - 1
+towers.step(images, labels)
 started = time.perf_counter()
-for _ in range(3):
-    model.train_on_batch(images, answers)
+for _ in range(5):
+    towers.step(images, labels)
 print(time.perf_counter() - started)
 """
 

@@ -1,4 +1,4 @@
-"""What is not one whole digit: scribbles, signs, pieces of digits, two digits touching, textures.
+"""What is not one whole digit: scribbles, letters and signs, doodles, pieces of digits, touching digits, textures, empty paper.
 
 Every kind ends as a normalised 28×28 picture, since that is what the model is shown of them. Pieces that a person would still
 read as a digit (the upper half of an 8 is a 0, the right half of a 4 a 1) are left out.
@@ -13,31 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import CANVAS, to_canvas
-from trainer.pens import Points, ink, scribble_strokes, smooth
+from trainer.glyphs import drawn_glyph, printed_glyph
+from trainer.pens import Stroke, drawn, pose, scribble_strokes, smooth
 
-_CUTS = {0: "lrtb", 2: "lrb", 3: "lrtb", 5: "lrtb", 6: "l", 8: "lr", 9: "l", 4: "l"}
-_SIGNS: tuple[tuple[Points, ...], ...] = (
-    (((0.0, 0.5), (1.0, 0.5)),),  # dash
-    (((0.0, 0.35), (1.0, 0.35)), ((0.0, 0.65), (1.0, 0.65))),  # equals
-    (((0.0, 0.5), (1.0, 0.5)), ((0.5, 0.0), (0.5, 1.0))),  # plus
-    (((0.0, 0.0), (1.0, 1.0)), ((1.0, 0.0), (0.0, 1.0))),  # cross
-    (((0.5, 0.0), (1.0, 1.0), (1.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.5, 0.0)),),  # triangle
-    (((0.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 1.0), (1.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 0.0)),),  # square
-    (((0.0, 0.6), (0.35, 1.0), (0.35, 1.0), (1.0, 0.0)),),  # tick
-    (((0.0, 0.5), (1.0, 0.5)), ((0.65, 0.2), (1.0, 0.5), (1.0, 0.5), (0.65, 0.8))),  # arrow
-    (((0.0, 1.0), (0.5, 0.0), (0.5, 0.0), (1.0, 1.0)), ((0.2, 0.65), (0.8, 0.65))),  # A
-    (((1.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 1.0), (1.0, 1.0)), ((0.0, 0.5), (0.8, 0.5))),  # E
-    (((0.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (1.0, 1.0)), ((0.0, 0.5), (1.0, 0.5))),  # H
-    (((0.0, 0.0), (0.0, 1.0)), ((0.9, 0.0), (0.0, 0.55), (0.0, 0.55), (1.0, 1.0))),  # K
-    (((0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (0.5, 0.6), (0.5, 0.6), (1.0, 0.0), (1.0, 0.0), (1.0, 1.0)),),  # M
-    (((0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0), (1.0, 1.0), (1.0, 0.0)),),  # N
-    (((0.0, 0.0), (1.0, 0.0)), ((0.5, 0.0), (0.5, 1.0))),  # T
-    (((0.0, 0.0), (0.0, 0.7), (0.5, 1.0), (1.0, 0.7), (1.0, 0.0)),),  # U
-    (((0.0, 0.0), (0.5, 1.0), (0.5, 1.0), (1.0, 0.0)),),  # V
-    (((0.5, 0.1), (0.2, 0.0), (0.05, 0.3), (0.5, 1.0), (0.5, 1.0), (0.95, 0.3), (0.8, 0.0), (0.5, 0.1)),),  # heart
-    (((0.0, 0.3), (0.15, 0.1), (0.3, 0.3), (0.3, 0.9), (0.3, 0.4), (0.6, 0.1), (0.7, 0.4), (0.7, 0.9)),),  # n, m
-    (((0.0, 0.0), (0.0, 1.0)), ((0.0, 0.0), (0.8, 0.05), (0.8, 0.5), (0.0, 0.5)), ((0.2, 0.5), (1.0, 1.0))),  # R
-)
+_HALVES = {0: "lrtb", 2: "lrb", 3: "lrtb", 5: "lrtb", 6: "l", 8: "lr", 9: "l", 4: "l"}
+_QUARTERS = (0, 2, 3, 5, 8)
+_LEAST_INK = 12  # bright pixels that a piece must have
+
+Kind = Callable[[], NDArray[np.uint8]]
 
 
 def draw_outliers(
@@ -47,85 +30,100 @@ def draw_outliers(
     if not count:
         return digits[:0]
     rng = np.random.default_rng(seed)
-    kinds: list[tuple[float, Callable[[], NDArray[np.uint8]]]] = [
-        (0.22, lambda: _pen(scribble_strokes(rng), rng)),
-        (0.22, lambda: _sign(rng)),
-        (0.22, lambda: _cut(digits, labels, rng)),
-        (0.17, lambda: _pair(digits, rng)),
-        (0.17, lambda: _texture(rng)),
+    kinds: list[tuple[float, Kind]] = [
+        (0.10, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
+        (0.30, lambda: drawn_glyph(rng)),
+        (0.10, lambda: printed_glyph(rng)),
+        (0.13, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
+        (0.13, lambda: _piece(digits, labels, rng)),
+        (0.11, lambda: _touching(digits, rng)),
+        (0.13, lambda: _texture(rng)),
     ]
     choice = rng.choice(len(kinds), count, p=[share for share, _ in kinds])
     return np.stack([kinds[k][1]() for k in choice])
 
 
-def _pen(strokes: list[NDArray[np.float64]], rng: np.random.Generator) -> NDArray[np.uint8]:
-    return to_canvas(ink(strokes, 60, rng.uniform(2.5, 8.0)))
-
-
-def _sign(rng: np.random.Generator) -> NDArray[np.uint8]:
-    stretch = rng.uniform(0.6, 1.2)
-    angle = rng.normal(0, 0.12)
-    turn = np.array([[np.cos(angle) * stretch, -np.sin(angle)], [np.sin(angle) * stretch, np.cos(angle)]])
+def doodle_strokes(rng: np.random.Generator) -> list[Stroke]:
+    """A little drawing: some closed and open shapes of several sizes, or one curve drawn again and again beside itself."""
+    if rng.random() < 0.3:
+        curve = smooth(rng.uniform(0, 1, (int(rng.integers(3, 5)), 2)))
+        middle, shift = rng.uniform(-0.2, 1.2, 2), rng.normal(0, 0.2, 2)
+        times = int(rng.integers(3, 6))
+        return [(curve - middle) * (1 - 0.6 * k / times) + middle + shift * k / times for k in range(times)]
     strokes = []
-    for points in _SIGNS[int(rng.integers(len(_SIGNS)))]:
-        control = np.array(points)
-        moved = control + rng.normal(0, 0.035, control.shape)
-        same = np.flatnonzero((control[1:] == control[:-1]).all(1))
-        moved[same + 1] = moved[same]
-        strokes.append(smooth(moved) @ turn.T)
-    return _pen(strokes, rng)
+    for _ in range(int(rng.integers(2, 7))):
+        corners = int(rng.integers(3, 6))
+        turn = rng.uniform(0, 6.3) + np.linspace(0, 2 * np.pi, corners + 1)
+        polygon = np.stack([np.cos(turn), np.sin(turn)], 1) * rng.uniform(0.5, 1.0, (corners + 1, 1))
+        polygon[-1] = polygon[0]
+        kind = rng.random()
+        shape = smooth(polygon) if kind < 0.45 else polygon if kind < 0.7 else polygon[: corners // 2 + 1]
+        strokes.append(shape * rng.uniform(0.1, 0.5) + rng.uniform(0.1, 0.9, 2))
+    return pose(strokes, rng.uniform(0.7, 1.4), 0.0, 0.0)
 
 
-def _cut(digits: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _piece(digits: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A half or a quarter of a digit."""
     for _ in range(1000):
         at = int(rng.integers(len(digits)))
-        sides = _CUTS.get(int(labels[at]))
-        if sides is None:
+        digit, keep = int(labels[at]), int(CANVAS * rng.uniform(0.38, 0.5))
+        part: tuple[slice, ...]
+        if rng.random() < 0.3 and digit in _QUARTERS:
+            ends = (slice(None, keep), slice(-keep, None))
+            part = (ends[int(rng.integers(2))], ends[int(rng.integers(2))])
+        elif sides := _HALVES.get(digit):
+            side = sides[int(rng.integers(len(sides)))]
+            part = {"l": np.s_[:, :keep], "r": np.s_[:, -keep:], "t": np.s_[:keep, :], "b": np.s_[-keep:, :]}[side]
+        else:
             continue
-        keep = int(CANVAS * rng.uniform(0.38, 0.5))
-        side = sides[int(rng.integers(len(sides)))]
-        part = {"l": np.s_[:, :keep], "r": np.s_[:, -keep:], "t": np.s_[:keep], "b": np.s_[-keep:]}[side]
-        piece = digits[at][part]
-        if (piece > 127).sum() >= 12:
-            return to_canvas(piece)
-    return _sign(rng)  # among these digits there is nothing to cut
+        if (digits[at][part] > 127).sum() >= _LEAST_INK:
+            return to_canvas(digits[at][part])
+    return drawn_glyph(rng)  # among these digits there is nothing to cut
 
 
-def _pair(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    first, second = digits[rng.integers(len(digits), size=2)]
-    gap = int(rng.integers(-2, 4))
-    left, right = _columns(first), _columns(second)
-    wide = np.zeros((CANVAS, left.shape[1] + right.shape[1] + max(gap, 0)), np.uint8)
-    wide[:, : left.shape[1]] = left
-    start = max(0, left.shape[1] + gap)
-    view = wide[:, start : start + right.shape[1]]
-    np.maximum(view, right[:, : view.shape[1]], out=view)
-    return to_canvas(wide)
+def _touching(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Two digits side by side, seldom three or one above the other, with a small gap or overlap."""
+    picture = digits[int(rng.integers(len(digits)))]
+    upright = rng.random() < 0.15
+    for _ in range(2 if rng.random() < 0.15 else 1):
+        other = digits[int(rng.integers(len(digits)))]
+        first, second = (_columns(d.T if upright else d) for d in (picture, other))
+        gap = int(rng.integers(-3, 5))
+        tall = max(first.shape[0], second.shape[0])
+        start = max(0, first.shape[1] + gap)
+        wide = np.zeros((tall, max(first.shape[1], start + second.shape[1])), np.uint8)
+        wide[: first.shape[0], : first.shape[1]] = first
+        view = wide[: second.shape[0], start : start + second.shape[1]]
+        np.maximum(view, second, out=view)
+        picture = wide.T if upright else wide
+    return to_canvas(picture)
 
 
 def _columns(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
     inked = np.flatnonzero(digit.max(0))
-    return digit[:, inked[0] : inked[-1] + 1]
+    return digit[:, inked[0] : inked[-1] + 1] if len(inked) else digit
 
 
 def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
-    kind = int(rng.integers(4))
-    if kind == 0:  # paper grain and stains: noise at some scale, cut at some level
-        grain = int(rng.integers(4, 29))
+    kind = int(rng.integers(6))
+    if kind <= 1:  # paper grain, stains and shadows: noise at some scale, cut at some level or left soft
+        grain = int(rng.integers(3, 29))
         noise = cv2.resize(rng.normal(0, 1, (grain, grain)), (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
-        level = np.quantile(noise, rng.uniform(0.3, 0.9))
-        return to_canvas(np.clip((noise - level) * rng.uniform(60, 400), 0, 255).astype(np.uint8))
-    if kind == 1:  # a grating
+        level = np.quantile(noise, rng.uniform(0.1, 0.9))
+        return to_canvas(np.clip((noise - level) * rng.uniform(40, 400), 0, 255).astype(np.uint8))
+    if kind == 2:  # a grating
         y, x = np.mgrid[:CANVAS, :CANVAS]
         angle, period = rng.uniform(0, np.pi), rng.uniform(3, 10)
         wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period + rng.uniform(0, 7))
         return to_canvas(np.clip(wave * 255, 0, 255).astype(np.uint8))
-    if kind == 2:  # dirt: a few dots
+    if kind == 3:  # dirt: a few dots
         dots = np.zeros((60, 60), np.uint8)
         for _ in range(int(rng.integers(1, 9))):
             x, y = (int(v) for v in rng.integers(5, 55, 2))
             cv2.circle(dots, (x, y), int(rng.integers(1, 7)), 255, -1, cv2.LINE_AA)
         return to_canvas(dots)
+    if kind == 4:  # nothing, or hardly anything
+        return np.clip(rng.normal(0, rng.uniform(0, 25), (CANVAS, CANVAS)), 0, 255).astype(np.uint8)
     frame = np.zeros((60, 60), np.uint8)  # rulings and the corner of a form's cell
     for _ in range(int(rng.integers(1, 4))):
         at = int(rng.integers(2, 58))

@@ -1,8 +1,4 @@
-"""Draws digits and scribbles: skeletons of strokes with random control points, inked by a round pen.
-
-The styles are the world's, not only those of MNIST's American writers: the 1 with an upstroke and with a foot, the barred 7,
-the open and the crossed 4, the looped 2, the 5 with its bar apart, the 9 with a straight or a curled tail.
-"""
+"""Draws digits and scribbles: skeletons of strokes with random control points, inked by a round pen under varying pressure."""
 
 from __future__ import annotations
 
@@ -11,76 +7,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import to_canvas
+from trainer.strokes import ASPECT, STYLES
 
 Stroke = NDArray[np.float64]
 """Points `[k, 2]` as (x, y) in a unit square, y downwards."""
 
-Points = tuple[tuple[float, float], ...]
-
-# Control points of the strokes of each style. A point given twice is a corner; between others the pen runs smoothly.
-_STYLES: dict[int, tuple[tuple[Points, ...], ...]] = {
-    0: (
-        (((0.55, 0.0), (0.15, 0.15), (0.0, 0.5), (0.15, 0.88), (0.5, 1.0), (0.85, 0.85), (1.0, 0.5), (0.85, 0.12), (0.5, 0.0)),),
-        (((0.7, 0.05), (0.25, 0.08), (0.0, 0.5), (0.2, 0.9), (0.55, 1.0), (0.95, 0.7), (0.9, 0.25), (0.6, 0.02), (0.35, 0.12)),),
-    ),
-    1: (
-        (((0.5, 0.0), (0.5, 0.5), (0.5, 1.0)),),
-        (((0.2, 0.28), (0.38, 0.16), (0.56, 0.0), (0.56, 0.0), (0.56, 0.5), (0.56, 1.0)),),
-        (((0.02, 0.5), (0.3, 0.27), (0.6, 0.0), (0.6, 0.0), (0.57, 0.5), (0.55, 1.0)),),
-        (((0.2, 0.25), (0.5, 0.0), (0.5, 0.0), (0.5, 0.5), (0.5, 1.0)), ((0.15, 1.0), (0.5, 1.0), (0.85, 1.0))),
-    ),
-    2: (
-        (((0.05, 0.25), (0.3, 0.0), (0.75, 0.05), (0.85, 0.35), (0.5, 0.7), (0.0, 1.0), (0.0, 1.0), (0.5, 1.0), (1.0, 0.98)),),
-        (((0.05, 0.22), (0.4, 0.0), (0.85, 0.2), (0.65, 0.6), (0.25, 0.95), (0.02, 0.9), (0.15, 0.75), (0.5, 0.93), (1.0, 0.95)),),
-    ),
-    3: (
-        (((0.05, 0.12), (0.5, 0.0), (0.85, 0.2), (0.65, 0.44), (0.35, 0.47), (0.35, 0.47), (0.8, 0.55), (0.9, 0.8), (0.5, 1.0), (0.0, 0.88)),),
-        (((0.05, 0.0), (0.45, 0.0), (0.9, 0.0), (0.9, 0.0), (0.4, 0.4), (0.4, 0.4), (0.85, 0.5), (0.85, 0.85), (0.45, 1.0), (0.0, 0.9)),),
-    ),
-    4: (
-        (((0.3, 0.0), (0.15, 0.3), (0.0, 0.6), (0.0, 0.6), (0.5, 0.6), (1.0, 0.58)), ((0.75, 0.15), (0.72, 0.6), (0.7, 1.0))),
-        (((0.7, 0.0), (0.35, 0.33), (0.0, 0.68), (0.0, 0.68), (0.5, 0.68), (1.0, 0.66)), ((0.7, 0.0), (0.7, 0.5), (0.7, 1.0))),
-    ),
-    5: (
-        (((0.9, 0.0), (0.5, 0.0), (0.15, 0.02), (0.15, 0.02), (0.1, 0.42), (0.1, 0.42), (0.5, 0.35), (0.9, 0.6), (0.65, 0.95), (0.0, 0.95)),),
-        (((0.15, 0.05), (0.12, 0.25), (0.1, 0.45), (0.1, 0.45), (0.55, 0.4), (0.85, 0.65), (0.6, 0.97), (0.0, 0.92)), ((0.2, 0.02), (0.6, 0.02), (1.0, 0.0))),
-    ),
-    6: (
-        (((0.75, 0.0), (0.3, 0.25), (0.05, 0.65), (0.25, 0.97), (0.7, 0.95), (0.9, 0.7), (0.6, 0.5), (0.25, 0.6), (0.1, 0.75)),),
-        (((0.5, 0.0), (0.15, 0.4), (0.05, 0.8), (0.45, 1.0), (0.85, 0.8), (0.6, 0.55), (0.2, 0.65)),),
-    ),
-    7: (
-        (((0.0, 0.03), (0.5, 0.0), (0.95, 0.0), (0.95, 0.0), (0.65, 0.5), (0.4, 1.0)),),
-        (((0.0, 0.03), (0.5, 0.0), (0.95, 0.0), (0.95, 0.0), (0.6, 0.5), (0.4, 1.0)), ((0.3, 0.53), (0.6, 0.5), (0.9, 0.48))),
-        (((0.05, 0.22), (0.08, 0.02), (0.08, 0.02), (0.5, 0.02), (0.9, 0.0), (0.9, 0.0), (0.75, 0.5), (0.65, 1.0)),),
-    ),
-    8: (
-        (((0.8, 0.12), (0.45, 0.0), (0.15, 0.2), (0.5, 0.48), (0.88, 0.75), (0.5, 1.0), (0.12, 0.78), (0.5, 0.48), (0.85, 0.2), (0.7, 0.05)),),
-        (((0.5, 0.47), (0.15, 0.25), (0.5, 0.0), (0.85, 0.25), (0.5, 0.47), (0.1, 0.72), (0.5, 1.0), (0.9, 0.75), (0.5, 0.47)),),
-    ),
-    9: (
-        (((0.85, 0.2), (0.45, 0.0), (0.1, 0.25), (0.35, 0.5), (0.75, 0.4), (0.85, 0.15), (0.85, 0.15), (0.82, 0.6), (0.78, 1.0)),),
-        (((0.85, 0.2), (0.5, 0.0), (0.1, 0.2), (0.3, 0.5), (0.8, 0.35), (0.85, 0.2), (0.88, 0.65), (0.6, 0.98), (0.1, 0.92)),),
-    ),
-}  # fmt: skip
-_ASPECT = {1: 0.45, 0: 0.75, 4: 0.8}
+_HEIGHT = 60  # pixels at which digits are drawn before they are brought to the canvas
 
 
-def digit_strokes(digit: int, rng: np.random.Generator, wobble: float = 0.025) -> list[Stroke]:
+def digit_strokes(digit: int, rng: np.random.Generator, wobble: float = 0.03) -> list[Stroke]:
     """One writing of `digit` in a random style, slant and width; `wobble` is the control points' deviation."""
-    style = _STYLES[digit][int(rng.integers(len(_STYLES[digit])))]
-    squeeze = _ASPECT.get(digit, 0.68) * rng.uniform(0.8, 1.25)
-    slant = rng.normal(0.08, 0.12)
-    angle = rng.normal(0.0, 0.06)
+    style = STYLES[digit][int(rng.integers(len(STYLES[digit])))]
+    squeeze = ASPECT.get(digit, 0.68) * rng.uniform(0.75, 1.3)
+    if digit == 0 and rng.random() < 0.15:
+        squeeze *= 1.8  # the flat zero
+    slant = rng.normal(0.08, 0.14)
+    return pose([jittered(np.array(points), wobble, rng) for points in style], squeeze, slant, rng.normal(0.0, 0.06))
+
+
+def jittered(control: NDArray[np.float64], wobble: float, rng: np.random.Generator) -> Stroke:
+    """The stroke through `control` `[k, 2]`, each point moved by a deviation of `wobble`; corners stay corners."""
+    moved = control + rng.normal(0.0, wobble, control.shape)
+    corner = np.flatnonzero((control[1:] == control[:-1]).all(1))
+    moved[corner + 1] = moved[corner]
+    return smooth(moved)
+
+
+def pose(strokes: list[Stroke], squeeze: float, slant: float, angle: float) -> list[Stroke]:
+    """The strokes made `squeeze` as wide, slanted (share of the height) and turned (radians) about the square's middle."""
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     lean = np.array([[squeeze, -slant], [0.0, 1.0]])
-    strokes = []
-    for points in style:
-        control = np.array(points)
-        moved = control + rng.normal(0.0, wobble, control.shape)
-        moved[1:][(control[1:] == control[:-1]).all(1)] = moved[:-1][(control[1:] == control[:-1]).all(1)]
-        strokes.append((smooth(moved) - 0.5) @ (turn @ lean).T + 0.5)
-    return strokes
+    return [(stroke - 0.5) @ (turn @ lean).T + 0.5 for stroke in strokes]
 
 
 def scribble_strokes(rng: np.random.Generator) -> list[Stroke]:
@@ -128,24 +85,41 @@ def smooth(points: NDArray[np.float64], steps: int = 12) -> Stroke:
     return np.concatenate(pieces)
 
 
-def ink(strokes: list[Stroke], height: int, pen: float, margin: float = 2.0) -> NDArray[np.uint8]:
-    """The strokes inked `height` pixels high, cut to their box and `margin`; `pen` is the line's width in pixels. Bright on dark."""
+def ink(
+    strokes: list[Stroke], height: int, pen: float, margin: float = 2.0, pressure: NDArray[np.float64] | None = None
+) -> NDArray[np.uint8]:
+    """The strokes inked `height` pixels high, cut to their box and `margin`, bright on dark; `pen` is the line's width in pixels.
+
+    `pressure`, two or more numbers about 1, widens and narrows the line along the way: they are spread over its points.
+    """
     every = np.concatenate(strokes)
     low, high = every.min(0), every.max(0)
     size = max(high[1] - low[1], (high[0] - low[0]) / 1.5, 1e-6)
     scale = max(height - pen, 1.0) / size
     edge = margin + pen / 2
     width, tall = ((high - low) * scale + 2 * edge).astype(int) + 1
-    over = 4 if height < 200 else 1  # supersampling: thin pens on small pictures keep their greys
+    over = 4 if height < 50 else 2 if height < 200 else 1  # supersampling: thin pens on small pictures keep their greys
     canvas = np.zeros((tall * over, width * over), np.uint8)
     for stroke in strokes:
-        at = ((stroke - low) * scale + edge) * over
-        line = np.round(at * 16).astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(canvas, [line], False, 255, max(1, round(pen * over)), cv2.LINE_AA, 4)
+        line = np.round(((stroke - low) * scale + edge) * over * 16).astype(np.int32)
+        if pressure is None:
+            cv2.polylines(canvas, [line.reshape(-1, 1, 2)], False, 255, max(1, round(pen * over)), cv2.LINE_AA, 4)
+            continue
+        along = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(pressure)), pressure)
+        widths = np.maximum(1, np.round(pen * over * along)).astype(int)
+        for at in range(0, len(line) - 1, 3):  # a few points at a time: one width a piece
+            piece = line[at : at + 4].reshape(-1, 1, 2)
+            cv2.polylines(canvas, [piece], False, 255, int(widths[at]), cv2.LINE_AA, 4)
     return np.asarray(cv2.resize(canvas, (width, tall), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def drawn(strokes: list[Stroke], rng: np.random.Generator, pens: tuple[float, float] = (3.0, 9.0)) -> NDArray[np.uint8]:
+    """The strokes as uint8 `[28, 28]` in the artifact's input contract, by a pen of a random width, half of them pressed on."""
+    pressure = rng.uniform(0.6, 1.35, int(rng.integers(3, 6))) if rng.random() < 0.5 else None
+    return to_canvas(ink(strokes, _HEIGHT, rng.uniform(*pens), pressure=pressure))
 
 
 def draw_digits(labels: NDArray[np.int64], seed: list[int]) -> NDArray[np.uint8]:
     """One 28×28 picture per label, in the artifact's input contract: uint8 `[N, 28, 28]`."""
     rng = np.random.default_rng(seed)
-    return np.stack([to_canvas(ink(digit_strokes(int(d), rng), 60, rng.uniform(3.0, 9.0))) for d in labels])
+    return np.stack([drawn(digit_strokes(int(d), rng), rng) for d in labels])

@@ -36,25 +36,18 @@ class Progress:
     ) -> None:
         self._bar.stop()
 
-    def callback(self, epoch: int) -> Any:
-        """A Keras callback that moves the bar through epoch number `epoch` (from 0)."""
-        import keras
+    def batch_done(self, epoch: int, done: int, loss: float, accuracy: float) -> None:
+        """Moves the bar: `done` batches of epoch number `epoch` (from 0) are through."""
+        if done % 10 == 0:
+            figures = f"loss {loss:.4f}  accuracy {accuracy:.4f}"
+            self._bar.update(self._task, completed=epoch * self._steps + done, figures=figures)
 
-        bar, task, done = self._bar, self._task, epoch * self._steps
-
-        class Move(keras.callbacks.Callback):  # type: ignore[misc]
-            def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-                if batch % 10 == 0 and logs:
-                    figures = f"loss {float(logs['loss']):.4f}  accuracy {float(logs['digits_accuracy']):.4f}"
-                    bar.update(task, completed=done + batch + 1, figures=figures)
-
-        return Move()
-
-    def epoch_done(self, epoch: int, figures: dict[str, float], hashes: dict[str, str]) -> None:
-        """Prints the epoch's line; `epoch` counts from 1."""
-        self._bar.update(self._task, completed=epoch * self._steps)
+    def epoch_done(self, row: dict[str, Any]) -> None:
+        """Prints the epoch's line."""
+        self._bar.update(self._task, completed=row["epoch"] * self._steps)
+        each = " ".join(f"{share:.4f}" for share in row["val_accuracies"])
         self._bar.console.print(
-            f"epoch {epoch:>3}/{self._epochs}  loss {figures['loss']:.4f}  accuracy {figures['accuracy']:.4f}  "
-            f"validation {figures['val_accuracy']:.4f}  {figures['seconds']:.0f} s  "
-            f"order {hashes['order_sha256'][:12]}  pictures {hashes['pictures_sha256'][:12]}"
+            f"epoch {row['epoch']:>3}/{self._epochs} {row['phase']}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
+            f"validation {each}  together {row['val_together']:.4f}  {row['seconds']:.0f} s  "
+            f"order {row['order_sha256'][:12]}  pictures {row['pictures_sha256'][:12]}"
         )

@@ -11,39 +11,74 @@ from trainer.data import VALIDATION_PICTURES
 Precision = Literal["auto", "bfloat16", "float32"]
 
 
-class Recipe(BaseModel):
-    """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures."""
-
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+class Network(_Frozen):
+    """A chain of convolutions, one entry each: how many filters, their side, their stride."""
+
+    filters: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+STUDENT = Network(filters=(32, 32, 64, 64, 128, 128), kernels=(5, 3, 3, 3, 3, 3), strides=(2, 1, 2, 1, 2, 1))
+TEACHERS = (
+    Network(filters=(32, 48, 64, 96, 96, 160), kernels=(5, 3, 3, 3, 3, 3), strides=(2, 1, 2, 1, 1, 2)),
+    Network(filters=(16, 32, 48, 64, 96, 128), kernels=(3, 5, 5, 5, 3, 3), strides=(1, 2, 2, 1, 1, 2)),
+    Network(filters=(32, 48, 96, 128), kernels=(7, 5, 5, 3), strides=(2, 2, 1, 2)),
+)
+
+
+class Recipe(_Frozen):
+    """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures.
+
+    First the `teachers` are trained side by side on labels, then `students` copies of `network` on what the teachers say.
+    """
+
     seed: int = 1
-    epochs: int = Field(25, ge=1)
     batch_size: int = Field(128, ge=1)
     precision: Precision = "auto"
     limit: int | None = Field(None, ge=1)
     validation: int = Field(VALIDATION_PICTURES, ge=10)
 
-    filters: tuple[int, ...] = (32, 32, 64, 64, 64, 128, 128)
-    kernels: tuple[int, ...] = (5, 3, 3, 3, 3, 3, 3)
-    strides: tuple[int, ...] = (2, 1, 2, 1, 1, 2, 1)
+    network: Network = STUDENT
+    students: int = Field(3, ge=1)
+    epochs: int = Field(30, ge=1)
+    teachers: tuple[Network, ...] = TEACHERS
+    teacher_epochs: int = Field(14, ge=1)
     batch_norm_momentum: float = 0.95
-    dropout: float = 0.3
+    dropout: float = 0.2
 
     learning_rate: float = 3e-3
+    last_learning_rate: float = 0.01  # share of the highest
     warmup_epochs: float = 1.0
-    weight_decay: float = 4e-3
-    label_smoothing: float = 0.05
+    weight_decay: float = 1e-2
+    average_momentum: float = 0.998
     digit_probability_weight: float = 0.3
+    distillation: float = 0.9
+    distillation_temperature: float = 3.0
 
     rotation: float = 15.0
-    scale: float = 0.12
-    shear: float = 0.2
+    scale: float = 0.14
+    shear: float = 0.25
     shift: float = 2.5
-    elastic: float = 0.6
+    perspective: float = 0.12
+    elastic: float = 0.7
     thickness: float = 0.35
+    accidents: float = 0.25
 
     drawn_share: float = 0.15
-    outlier_share: float = 0.2
+    printed_share: float = 0.03
+    restyled_share: float = 0.04
+    outlier_share: float = 0.25
+    collected_share: float = 0.05
+    stock: float = 3.0  # what is drawn is drawn for so many epochs' need, and each epoch takes its share of it
 
-    kept_digits: float = 0.9995
+    kept_digits: float = 0.998
     wrong_of_ok: float = 0.001
+
+
+QUICK = {"teachers": (), "students": 1, "epochs": 7, "stock": 1.0}
+"""What `train --quick` changes: one student learns from labels alone."""

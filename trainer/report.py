@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import html, sections
-from trainer.evaluate import Evaluation
+from trainer import curves, html, robustness, sections
+from trainer.measure import Evaluation, SetScore
 
 _MNIST_CREDIT = (
     "<p>MNIST: by Yann LeCun and Corinna Cortes, derived from NIST Special Databases 1 and 3; licence "
@@ -27,35 +27,46 @@ _USE = [
 ]
 _NOT_USE = [
     "Several digits in one picture: they must be cut apart first.",
-    "Letters, other numeral systems and printed type: digit_probability refuses many of them, not all.",
+    "Letters and other numeral systems: digit_probability refuses many of them, not all.",
+    "Printed type: the model is made for handwriting, and knows of print at most what Data lists.",
     "Decisions of consequence on a reading alone, such as paying a cheque: check the number by other means too.",
     "Telling who wrote something.",
 ]
+_BEYOND = "Pictures unlike MNIST's"
 _LIMITS = [
     "The accuracy holds for digits like MNIST's: by US census staff and high-school students, cut out and centred.",
     "Other hands, pens, cameras and cuts are read less well: measure on your own pictures before relying on a figure.",
     "Styles rare among those writers (the 1 with a long upstroke, the barred 7) are known mostly from drawn digits.",
     "Confidence is calibrated on pictures like those it was fitted on. On others, expect it to claim too much.",
-    "digit_probability learned from drawn outliers: scribbles, signs, some letters, cut or touching digits, textures.",
-    "What is like none of them can pass for a digit.",
+    "digit_probability learned from drawn outliers (scribbles, signs, letters, cut or touching digits, textures).",
+    "Where Data lists outliers of other data sets, it learned from those, too. What is like none can pass for a digit.",
     "Some test labels are open to dispute, so the last mistakes are partly matters of opinion.",
     "No figures by age, origin or handedness of the writers exist: MNIST does not record them.",
 ]
 
 
-def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, history: Sequence[Mapping[str, Any]]) -> str:
+def model_card(
+    manifest: Mapping[str, Any],
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, Any]],
+    *,
+    sets: Sequence[SetScore] = (),
+    corruptions: Mapping[str, Evaluation] | None = None,
+) -> str:
     """The artifact's `report/index.html`: HTML without pictures from any data set.
 
     `manifest` as in docs/artifact.md (as JSON: `model_dump(mode="json")`); `evaluation` of the test set; `history` one
-    record per epoch with `loss`, `accuracy`, `val_accuracy`, `learning_rate`, `seconds`, where known. The same input
-    gives the same bytes.
+    record per epoch with `loss`, `accuracy`, `val_accuracy`, `learning_rate`, `seconds`, `phase`, where known; `sets` and
+    `corruptions` as in `measure.Survey`. The same input gives the same bytes.
     """
+    beyond = [*robustness.sets(sets), *robustness.corruptions(evaluation, corruptions or {})]
     parts = [
         sections.headline(evaluation),
         html.section("Use", "<h3>Meant for</h3>", html.bullets(_USE), "<h3>Not meant for</h3>", html.bullets(_NOT_USE)),
         html.section("What it takes and gives", _interface(manifest)),
-        html.section("Measured", _data_sets(manifest), *_measured(evaluation)),
-        *([html.section("Training", sections.training(history))] if history else []),
+        html.section("Measured", _data_sets(manifest, sets), *_measured(evaluation)),
+        *([html.section(_BEYOND, *beyond)] if beyond else []),
+        *([html.section("Training", curves.training(history))] if history else []),
         html.section("Data", *_data(manifest)),
         html.section("Limits", html.bullets(_LIMITS)),
         html.section("How to make it again", *_reproduce(manifest)),
@@ -71,18 +82,23 @@ def evaluation_report(
     *,
     name: str = "mnist_test",
     mistakes: int = 60,
+    sets: Sequence[SetScore] = (),
+    corruptions: Mapping[str, Evaluation] | None = None,
 ) -> str:
     """What `evaluate` writes: the measures, and the worst `mistakes` as pictures, so it stays where it was made.
 
-    `images` uint8 `[N, 28, 28]` are the evaluated ones, `sha256` is of their file.
+    `images` uint8 `[N, 28, 28]` are the evaluated ones, `sha256` is of their file; `sets` and `corruptions` as in
+    `measure.Survey`.
     """
+    beyond = [*robustness.sets(sets), *robustness.corruptions(evaluation, corruptions or {}), *robustness.details(sets)]
+    files = [[name, f"{len(images):,}", sha256]]
+    files += [[e["name"], f"{e['pictures']:,}", e["sha256"]] for score in sets for e in score.as_metrics()]
     parts = [
         sections.headline(evaluation),
         html.section("Worst mistakes", _mistakes(evaluation, images, mistakes)),
         html.section("Measured", *_measured(evaluation)),
-        html.section(
-            "Data", html.table(["data set", "pictures", "sha256"], [[name, f"{len(images):,}", sha256]], text=[2])
-        ),
+        *([html.section(_BEYOND, *beyond)] if beyond else []),
+        html.section("Data", html.table(["data set", "pictures", "sha256"], files, text=[2])),
         html.section("The artifact", *_reproduce(manifest)),
         *([html.section("Credit", _MNIST_CREDIT)] if name.startswith("mnist") else []),
     ]
@@ -116,12 +132,15 @@ def _interface(manifest: Mapping[str, Any]) -> str:
         f"{form.get('centering', 'mass')} on a canvas of {form.get('canvas', 28)}. The signature is serving_default; "
         "scaling and calibration are in the graph."
     )
-    size = manifest.get("parameters")
+    size, work = manifest.get("parameters"), manifest.get("multiply_adds")
     model = f" The model has {size:,} parameters." if isinstance(size, int) else ""
+    model += f" A picture takes it {work / 1e6:.1f} million multiply-adds." if isinstance(work, int) else ""
     return html.table(["name", "", "type", "meaning"], rows, text=[1, 2, 3]) + html.paragraph(form_text + model)
 
 
-def _data_sets(manifest: Mapping[str, Any]) -> str:
+def _data_sets(manifest: Mapping[str, Any], sets: Sequence[SetScore]) -> str:
+    """The manifest's figures of digits, but for those of `sets`, which have a table of their own."""
+    told = {entry["name"] for score in sets for entry in score.as_metrics()}
     rows = [
         [
             entry["name"],
@@ -133,13 +152,21 @@ def _data_sets(manifest: Mapping[str, Any]) -> str:
             f"{entry['accuracy_of_ok']:.2%}",
         ]
         for entry in manifest.get("metrics", [])
+        if entry.get("accuracy") is not None and entry["name"] not in told
     ]
     head = ["data set", "pictures", "accuracy", "95% interval", "ECE", "answered ok", "accuracy of ok"]
+    used = [entry["name"] for entry in _fitted_on(manifest)]
     fitted = (
-        "Calibration and thresholds were fitted on the validation pictures, plain and distorted, and on drawn outliers."
+        f"Calibration and thresholds were fitted on {', '.join(used)}: figures of these lean to the good side."
+        if used
+        else "Calibration and thresholds were fitted on the validation pictures, plain and distorted, and on outliers."
     )
     caption = f"{fitted} What follows is of the test set."
     return html.table(head, rows, caption) if rows else ""
+
+
+def _fitted_on(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((manifest.get("calibration") or {}).get("data", []))
 
 
 def _measured(evaluation: Evaluation) -> list[str]:
@@ -151,21 +178,27 @@ def _measured(evaluation: Evaluation) -> list[str]:
         "<h3>Confusion matrix</h3>",
         sections.confusion(evaluation),
         "<h3>Calibration</h3>",
-        sections.calibration(evaluation.reliability, evaluation.ece),
+        sections.calibration(evaluation),
         "<h3>Risk and coverage</h3>",
         sections.selective(evaluation),
     ]
 
 
 def _data(manifest: Mapping[str, Any]) -> list[str]:
-    groups = (("training", "training_data"), ("measuring", "metrics"))
-    rows = [[e["name"], use, f"{e['pictures']:,}", e["sha256"]] for use, key in groups for e in manifest.get(key, [])]
+    uses = {
+        "training": manifest.get("training_data", []),
+        "calibration": _fitted_on(manifest),
+        "measuring": manifest.get("metrics", []),
+    }
+    rows = [[e["name"], use, f"{e['pictures']:,}", e["sha256"]] for use, entries in uses.items() for e in entries]
     caption = (
-        "sha256 of the uncompressed picture file; of what the project draws itself, of its first thousand pictures."
+        "sha256 of the uncompressed picture file; of what the project draws itself, of its first thousand pictures; of other "
+        "sets, of the normalised pictures."
     )
     table = html.table(["data set", "used for", "pictures", "sha256"], rows, caption, text=[1, 3])
     choice = html.paragraph(
-        "The recipe was chosen on pictures held out from the training set. The test set was measured after training."
+        "The recipe was chosen on pictures held out from the training set; MNIST's test set was measured after training. Other "
+        "sets, where there are such, may have been looked at while the recipe was made."
     )
     credit = [_MNIST_CREDIT] if any(str(row[0]).startswith("mnist") for row in rows) else []
     return [table, choice, *credit]
@@ -174,7 +207,9 @@ def _data(manifest: Mapping[str, Any]) -> list[str]:
 def _reproduce(manifest: Mapping[str, Any]) -> list[str]:
     libraries = manifest.get("libraries", {})
     rows = [[name, version] for name, version in libraries.items()]
-    facts = f"Seed {manifest.get('seed', 'unknown')}, source {manifest.get('source_commit', 'unknown')}."
+    parent = manifest.get("parent")
+    origin = f"The network is that of version {parent}, calibrated anew. " if parent else ""
+    facts = f"{origin}Seed {manifest.get('seed', 'unknown')}, source {manifest.get('source_commit', 'unknown')}."
     return [
         f"<pre><code>{html.escape(manifest.get('command', 'unknown'))}</code></pre>",
         html.paragraph(

@@ -29,7 +29,7 @@ class RunConfig(BaseModel):
     """What a resumed run must not change, and what the manifest tells of it. `given`: the recipe's fields set by the caller."""
 
     recipe: Recipe
-    given: dict[str, int | str]
+    given: dict[str, Any]
     precision: str
     command: str
     source_commit: str

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer import figures, html
-from trainer.evaluate import Evaluation
-from trainer.metrics import Proportion, Reliability
+from trainer.measure import Evaluation
+from trainer.metrics import Proportion
 
 
 def percent(p: Proportion) -> str:
@@ -26,6 +24,7 @@ def interval(p: Proportion) -> str:
 def headline(evaluation: Evaluation) -> str:
     """The figures that everything else explains."""
     e = evaluation
+    low, high = e.ece_interval
     return html.tiles(
         [
             ("Accuracy", percent(e.accuracy), f"95% interval {interval(e.accuracy)}"),
@@ -36,7 +35,7 @@ def headline(evaluation: Evaluation) -> str:
                 percent(e.accuracy_of_ok),
                 f"{e.accuracy_of_ok.failures} of {e.coverage.successes:,} wrong",
             ),
-            ("Expected calibration error", f"{e.ece:.4f}", "15 bins of equal width"),
+            ("Expected calibration error", f"{e.ece:.4f}", f"95% interval {low:.4f} to {high:.4f}"),
             ("Taken for a digit", percent(e.kept), f"{e.kept.failures} of {e.kept.trials:,} refused"),
         ]
     )
@@ -97,8 +96,9 @@ def confusion(evaluation: Evaluation) -> str:
     )
 
 
-def calibration(points: Reliability, ece: float, name: str = "reliability") -> str:
+def calibration(evaluation: Evaluation, name: str = "reliability") -> str:
     """Reliability diagram and its numbers; one call per data set, each with a `name` of its own."""
+    points, (low, high) = evaluation.reliability, evaluation.ece_interval
     rows = [
         [f"{high:.3f}", f"{count:,}", f"{sure:.4f}", f"{right:.4f}", f"{right - sure:+.4f}"]
         for high, count, sure, right in zip(
@@ -116,14 +116,15 @@ def calibration(points: Reliability, ece: float, name: str = "reliability") -> s
         "Bars show 95% Wilson intervals: bins of few pictures say little. Above the diagonal: better than it claims.",
     )
     text = html.paragraph(
-        f"Expected calibration error {ece:.4f}: how far, on average over pictures, the stated confidence is from the "
-        "share that was right (15 bins of equal width, Guo et al. 2017)."
+        f"Expected calibration error {evaluation.ece:.4f}: how far, on average over pictures, the stated confidence is from "
+        f"the share that was right (15 bins of equal width, Guo et al. 2017); 95% interval {low:.4f} to {high:.4f}, by a "
+        "percentile bootstrap (Efron 1979), which lies rather high."
     )
     return text + f'\n<div class="row">{diagram}{table}</div>'
 
 
-def selective(evaluation: Evaluation) -> str:
-    """Risk over coverage: what refusing the least sure pictures buys."""
+def selective(evaluation: Evaluation, name: str = "risk") -> str:
+    """Risk over coverage: what refusing the least sure pictures buys; each `name` once a page."""
     coverage, risk = evaluation.curve
     total = evaluation.accuracy.trials
     rows: list[Sequence[object]] = []
@@ -135,53 +136,10 @@ def selective(evaluation: Evaluation) -> str:
     ok = evaluation.coverage.value, 1 - evaluation.accuracy_of_ok.value
     chosen = ok if evaluation.accuracy_of_ok.trials else None
     chart = html.figure(
-        figures.risk_coverage_curve("risk", coverage, risk, chosen),
+        figures.risk_coverage_curve(name, coverage, risk, chosen),
         "Pictures ordered by confidence alone (El-Yaniv & Wiener 2010). The point also asks for digit_probability.",
     )
     table = html.table(
         ["coverage", "confidence ≥", "wrong", "risk"], rows, "Risk: share wrong among the pictures covered."
     )
     return f'<div class="row">{chart}{table}</div>'
-
-
-def training(history: Sequence[Mapping[str, Any]]) -> str:
-    """The curves of a run, from one record per epoch; what a record lacks is left out."""
-
-    def column(key: str) -> NDArray[np.float64]:
-        return np.array([record.get(key, np.nan) for record in history], np.float64)
-
-    epochs = np.arange(1, len(history) + 1)
-    error = {
-        label: (epochs, 100 * (1 - column(key)))
-        for key, label in (("accuracy", "training, distorted"), ("val_accuracy", "validation"))
-        if not np.isnan(column(key)).all()
-    }
-    losses = {"training, distorted": (epochs, column("loss"))}
-    rate = {"learning rate": (epochs, column("learning_rate"))}
-    charts = [
-        html.figure(
-            figures.lines("error", error, "epoch", "wrong, %", "Error over epochs", log=True), "Error, logarithmic."
-        ),
-        html.figure(figures.lines("loss", losses, "epoch", "loss", "Loss over epochs"), "Loss."),
-        html.figure(
-            figures.lines("rate", rate, "epoch", "learning rate", "Learning rate over epochs"), "Learning rate."
-        ),
-    ]
-    head = ["epoch", "loss", "accuracy", "validation accuracy", "learning rate", "seconds"]
-    keys = ("loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
-    formats = (".4f", ".4f", ".4f", ".2e", ".1f")
-    rows = [
-        [
-            epoch,
-            *(format(record[key], style) if key in record else "–" for key, style in zip(keys, formats, strict=True)),
-        ]
-        for epoch, record in zip(epochs, history, strict=True)
-    ]
-    seconds = float(np.nansum(column("seconds")))
-    count = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
-    text = html.paragraph(
-        f"{count} in {seconds / 60:.1f} minutes. Training figures are of distorted pictures under dropout, so they look "
-        "worse than those of the untouched validation pictures."
-    )
-    details = f"<details><summary>Every epoch</summary>{html.table(head, rows)}</details>"
-    return f'{text}\n<div class="row">{"".join(charts)}</div>\n{details}'

@@ -58,6 +58,30 @@ class Measurement(DataSet):
     ece: float | None = Field(None, description="Expected calibration error.")
     coverage: float | None = Field(None, description="Share of pictures that are answered `ok`.")
     accuracy_of_ok: float | None = Field(None, description="Accuracy among those.")
+    refused: float | None = Field(None, description="Share of pictures without a digit that are refused.")
+    auroc: float | None = Field(
+        None, description="Chance that a digit of MNIST's test set has a higher digit probability than one of those."
+    )
+
+
+class Rates(Part):
+    """Shares that thresholds were asked for, or attained on the digits that they were chosen on."""
+
+    kept_digits: float = Field(description="Share of the digits that are taken for one.")
+    wrong_of_ok: float = Field(description="Share of what is answered `ok` that is wrong.")
+    coverage: float = Field(description="Share of the digits that are answered `ok`; it goes before `wrong_of_ok`.")
+
+
+class Calibration(Part):
+    """How the outputs were scaled and the thresholds chosen, and on what."""
+
+    temperature: float = Field(gt=0, description="What the digits' logits are divided by.")
+    trust: float = Field(description="How much a higher `digit_probability` sharpens the digits' probabilities.")
+    slope: float = Field(description="What the logit of `digit_probability` is multiplied by.")
+    offset: float = Field(description="What is added to it then.")
+    asked: Rates = Field(description="What the thresholds were to attain.")
+    attained: Rates = Field(description="What they attain on the plain digits among the data.")
+    data: list[DataSet] = Field(description="What they were fitted on.")
 
 
 class Manifest(Part):
@@ -77,6 +101,13 @@ class Manifest(Part):
     parameters: int = Field(ge=0, description="How many parameters the model has.")
     training_data: list[DataSet] = Field(description="What it was trained on.")
     metrics: list[Measurement] = Field(description="What it was measured to do.")
+    multiply_adds: int | None = Field(
+        None, ge=0, description="Multiplications with an addition that one picture takes."
+    )
+    calibration: Calibration | None = Field(None, description="How the outputs were scaled and the thresholds chosen.")
+    parent: int | None = Field(
+        None, ge=1, description="Version whose network this is, recalibrated; null: a new network."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,13 @@ import pytest
 from sklearn.datasets import load_digits
 
 from service.model.artifact import Manifest as ServiceManifest
+from service.model.litert import open_tflite
+from service.model.runtime import open_saved_model
 from service.reading.reader import Reader
 from service.reading.types import Thresholds
 from tests.conftest import ROOT, Trained
 from tests.drawing import encoded, page
+from tests.service.fakes import seal
 from trainer.evaluate import load_signature
 from trainer.graph import bfloat16_nodes
 from trainer.manifest import Manifest as TrainerManifest
@@ -24,8 +27,12 @@ from trainer.manifest import Manifest as TrainerManifest
 RELEASED = sorted((p for p in (ROOT / "artifacts" / "digits").glob("[0-9]*")), key=lambda p: int(p.name))
 
 
-def service(*words: str | Path) -> subprocess.CompletedProcess[str]:
+RUNTIMES = ["tensorflow", "litert"]
+
+
+def service(*words: str | Path, **settings: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGITS_")} | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment |= {f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "service", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
@@ -60,7 +67,52 @@ def test_the_graph_is_float32_frozen_and_answers_any_number_of_pictures(trained:
 
 def test_the_trainer_showed_it_to_the_service_before_publishing(trained: Trained) -> None:
     assert "digits version 1 is good" in trained.output
-    assert service("verify", trained.artifact).returncode == 0
+    for runtime in RUNTIMES:
+        assert service("verify", trained.artifact, runtime=runtime).returncode == 0
+
+
+def test_both_runtimes_answer_alike(trained: Trained) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (45, 28, 28)).astype(np.uint8)
+    answers = zip(open_saved_model(trained.artifact, 1)(images), open_tflite(trained.artifact, 1)(images), strict=True)
+    for expected, given in answers:
+        np.testing.assert_allclose(given, expected, rtol=0, atol=1e-4)
+
+
+def test_the_service_needs_no_tensorflow_where_litert_runs_the_model(trained: Trained) -> None:
+    """Read from the command line and served; a package that must not be imported counts as not installed."""
+    code = (
+        "import asyncio, sys\n"
+        "sys.modules.update(tensorflow=None, keras=None, matplotlib=None)\n"
+        "import httpx\n"
+        "from service.app import create_app\n"
+        "from service.settings import Settings\n"
+        "async def ask(picture):\n"
+        "    app = create_app(Settings())\n"
+        "    async with app.router.lifespan_context(app):\n"
+        "        transport = httpx.ASGITransport(app)\n"
+        "        async with httpx.AsyncClient(transport=transport, base_url='http://digits') as client:\n"
+        "            while (await client.get('/readyz')).status_code != 200:\n"
+        "                await asyncio.sleep(0.05)\n"
+        "            answer = await client.post('/v1/digit', files={'image': picture})\n"
+        "            print(answer.json()['digit'])\n"
+        "asyncio.run(ask(sys.stdin.buffer.read()))\n"
+    )
+    environment = {**os.environ, "DIGITS_ARTIFACTS": str(trained.artifacts), "DIGITS_RUNTIME": "litert"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, input=encoded(page(3)), capture_output=True, timeout=60)
+    assert done.stdout.decode() == "3\n", done.stderr.decode()
+
+
+def test_a_version_without_the_smaller_graph_is_refused_by_the_smaller_runtime_alone(
+    trained: Trained, tmp_path: Path
+) -> None:
+    older = Path(shutil.copytree(trained.artifact, tmp_path / "1"))
+    (older / "model.tflite").unlink()
+    seal(older)
+    assert service("verify", older).returncode == 0
+    refused = service("verify", older, runtime="litert")
+    assert refused.returncode == 2
+    assert "model.tflite: is missing" in refused.stderr
 
 
 def test_a_flipped_byte_in_any_file_is_refused_with_the_files_name(trained: Trained, tmp_path: Path) -> None:
@@ -91,14 +143,13 @@ def test_a_flipped_byte_in_any_file_is_refused_with_the_files_name(trained: Trai
     assert str(names[0]) in damaged.stderr.splitlines()[-1]
 
 
-def test_read_answers_what_was_drawn(trained: Trained, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_read_answers_what_was_drawn(trained: Trained, tmp_path: Path, runtime: str) -> None:
     for digit in range(10):
         (tmp_path / f"{digit}.png").write_bytes(encoded(page(digit)))
     (tmp_path / "blank.png").write_bytes(encoded(page(None)))
-    environment = {**os.environ, "DIGITS_ARTIFACTS": str(trained.artifacts), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    files = [str(tmp_path / f"{n}.png") for n in [*range(10), "blank"]]
-    command = [sys.executable, "-m", "service", "read", "--json", *files]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    files = [tmp_path / f"{n}.png" for n in [*range(10), "blank"]]
+    done = service("read", "--json", *files, artifacts=trained.artifacts, runtime=runtime)
     assert done.returncode == 0, done.stderr
     readings = [json.loads(line) for line in done.stdout.splitlines()]
     digits = [reading["reading"]["digit"] if "reading" in reading else reading["digit"] for reading in readings]
@@ -134,8 +185,9 @@ class _Pictures(HTMLParser):
 @pytest.mark.skipif(not RELEASED, reason="needs a released version in artifacts/digits")
 @pytest.mark.parametrize("released", RELEASED, ids=lambda p: f"version {p.name}")
 def test_a_released_version_is_good_small_and_shows_no_picture(released: Path) -> None:
-    done = service("verify", released)
-    assert done.returncode == 0, done.stderr
+    for runtime in RUNTIMES if (released / "model.tflite").exists() else RUNTIMES[:1]:
+        done = service("verify", released, runtime=runtime)
+        assert done.returncode == 0, done.stderr
     assert sum(p.stat().st_size for p in released.rglob("*") if p.is_file()) < 4_000_000
     manifest = TrainerManifest.model_validate_json((released / "manifest.json").read_text())
     assert manifest.version == int(released.name)

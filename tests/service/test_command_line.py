@@ -50,7 +50,8 @@ def test_read_as_json_prints_what_the_service_answers(pictures: Path, capsys: py
 def test_read_tells_what_it_cannot_read_and_reads_the_others(
     pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ["missing.png", "notes.txt", ".", "one.png"]
+    (pictures / "empty").mkdir()
+    names = ["missing.png", "notes.txt", "empty", "one.png"]
     assert main(["read", *(str(pictures / name) for name in names)]) == 1
     printed = capsys.readouterr()
     assert printed.out == f"{pictures}/one.png: 1 (ok, 99.1%)\n"
@@ -59,6 +60,14 @@ def test_read_tells_what_it_cannot_read_and_reads_the_others(
     assert "missing.png: No such file or directory" in errors[0]
     assert "notes.txt: " in errors[1]
     assert "Is a directory" in errors[2]
+
+
+def test_read_takes_a_folder_for_its_pictures(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pictures / "folder").mkdir()
+    (pictures / "folder" / "inside.png").write_bytes(ONE)
+    assert main(["read", str(pictures)]) == 0
+    names = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [f"{pictures}/{name}.png" for name in ("blank", "one", "zero")]
 
 
 def test_read_takes_the_next_lower_version_when_one_is_broken(

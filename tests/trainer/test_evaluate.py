@@ -13,18 +13,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.errors import TrainerError
+from trainer import summary
+from trainer.corruptions import KINDS, corrupt
+from trainer.data import KNOWN, Mnist
+from trainer.errors import DataError, TrainerError
 from trainer.evaluate import (
-    Evaluation,
-    assess,
     evaluate,
     load_manifest,
     load_signature,
     manifest_thresholds,
+    noise,
     run,
-    summary,
+    survey,
 )
-from trainer.manifest import Thresholds
+from trainer.manifest import Metrics, Thresholds
+from trainer.measure import Evaluation, assess, mean_error
+from trainer.npz import NO_DIGIT, UNKNOWN, Pictures
 
 THRESHOLDS = Thresholds(confidence=0.9, digit_probability=0.5)
 
@@ -98,13 +102,88 @@ def test_evaluate_needs_no_manifest_where_thresholds_are_given(artifact: Path) -
 
 def test_the_summary_holds_every_figure(artifact: Path) -> None:
     images = written([3, 4, 5, 6, 7], [255, 240, 204, 255, 230], [255, 200, 128, 100, 0])
-    text = summary(evaluate(artifact, images, np.array([3, 9, 5, 6, 1])))
+    text = summary.test_set(evaluate(artifact, images, np.array([3, 9, 5, 6, 1])))
     assert "60.00%  (23.07% to 88.24%)" in text
     assert "2 wrong" in text
     assert "40.00%" in text
     assert "50.00%" in text
     row = next(line for line in text.splitlines() if line.startswith("    9"))
     assert row.split() == ["9", "–", "0.00%", "·", "·", "·", "·", "1", "·", "·", "·", "·", "·"]
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Mnist:
+    """Twenty pictures, the last of them misread."""
+    labels = np.arange(20) % 10
+    images = written([*labels[:-1], 3], [250] * 20, [255] * 19 + [200])
+    return Mnist(images, labels, images, labels, dict.fromkeys(KNOWN, "cd" * 32))
+
+
+def pictures(name: str, images: NDArray[np.uint8], labels: list[int]) -> Pictures:
+    return Pictures(name, images, np.array(labels, np.int64), np.full(len(labels), "drawn"), "ef" * 32)
+
+
+def test_a_survey_by_hand(artifact: Path, mnist: Mnist) -> None:
+    mixed = written([3, 4, 5, 6, 7], [255, 240, 204, 255, 230], [255, 200, 128, 100, 0])
+    found = survey(
+        load_signature(artifact),
+        THRESHOLDS,
+        mnist,
+        [pictures("mixed", mixed, [3, 9, NO_DIGIT, NO_DIGIT, NO_DIGIT]), pictures("digits", mixed[:2], [3, 4])],
+    )
+    assert found.test.accuracy.failures == 1
+    both, digits, even, shuffled = found.sets
+    assert both.digits is not None
+    assert (both.digits.accuracy.successes, both.digits.refused.successes) == (1, 0)
+    assert both.others is not None
+    assert (both.others.refused.successes, both.others.refused.trials) == (2, 3)
+    assert both.others.ok.successes == 0
+    assert (both.others.auroc, both.others.fpr) == (
+        1.0,
+        0.0,
+    )  # 128 is the most of theirs, 200 the least of the test set
+    assert digits.others is None
+    assert [entry["name"] for entry in both.as_metrics()] == ["mixed_digits", "mixed_no_digits"]
+    assert [entry["name"] for entry in digits.as_metrics()] == ["digits"]
+    assert [even.name, shuffled.name] == ["noise", "shuffled_digits"]
+    for score in found.sets:
+        for entry in score.as_metrics():
+            assert Metrics.model_validate(entry).sha256 == score.sha256
+    assert tuple(found.corruptions) == KINDS
+    expected = assess(*load_signature(artifact)(corrupt(mnist.test_images, "stripe", 0)), mnist.test_labels, THRESHOLDS)
+    assert found.corruptions["stripe"].accuracy == expected.accuracy
+    errors = [e.accuracy.failures / 20 for e in found.corruptions.values()]
+    assert mean_error(list(found.corruptions.values())) == pytest.approx(sum(errors) / 15)
+
+
+def test_noise_is_none_of_the_digits_and_always_the_same(mnist: Mnist) -> None:
+    even, shuffled = noise(mnist.test_images, 10)
+    assert (even.labels == NO_DIGIT).all()
+    assert even.images.shape == shuffled.images.shape == (10, 28, 28)
+    for drawn, image in zip(shuffled.images, mnist.test_images, strict=False):
+        assert sorted(drawn.ravel().tolist()) == sorted(image.ravel().tolist())
+    assert [p.sha256 for p in noise(mnist.test_images, 10)] == [even.sha256, shuffled.sha256]
+
+
+def test_a_set_without_labels_cannot_be_measured(artifact: Path, mnist: Mnist) -> None:
+    with pytest.raises(DataError, match="no label"):
+        survey(load_signature(artifact), THRESHOLDS, mnist, [pictures("new", mnist.test_images[:1], [UNKNOWN])])
+
+
+def test_the_tables_hold_every_set_and_corruption(artifact: Path, mnist: Mnist) -> None:
+    strange = pictures("doodles", written([3, 4], [255, 255], [255, 0]), [NO_DIGIT, NO_DIGIT])
+    found = survey(
+        load_signature(artifact), THRESHOLDS, mnist, [pictures("scans", mnist.test_images, [*range(10)] * 2), strange]
+    )
+    text = summary.sets(found.sets)
+    scans = next(line for line in text.splitlines() if line.startswith("scans"))
+    assert scans.split()[1:3] == ["20", "95.00%"]
+    doodles = next(line for line in text.splitlines() if line.startswith("doodles"))
+    assert doodles.split() == ["doodles", "2", "50.00%", "9.45%", "to", "90.55%", "50.00%", "0.7375", "50.00%"]
+    text = summary.corruptions(found)
+    assert [line.split()[0] for line in text.splitlines()] == ["corruption", "none", *KINDS, "mean"]
+    assert text.splitlines()[-1].endswith(f"{mean_error(list(found.corruptions.values())):.2%}")
+    assert "no digits" not in summary.sets(found.sets[:1])
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
@@ -140,6 +219,7 @@ def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: str | None) -> 
 
 def test_run_prints_and_writes_the_report(
     artifact: Path,
+    mnist: Mnist,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -147,17 +227,20 @@ def test_run_prints_and_writes_the_report(
 ) -> None:
     from trainer import data
 
-    labels = np.arange(20) % 10
-    images = written([*labels[:-1], 3], [250] * 20, [255] * 20)
-    mnist = data.Mnist(images, labels, images, labels, dict.fromkeys(data.KNOWN, "cd" * 32))
     monkeypatch.setattr(data, "load_mnist", lambda folder: mnist)
-    path = run(artifact, None, tmp_path / "out")
+    npz = tmp_path / "scans.npz"
+    np.savez(npz, images=mnist.test_images[:3], labels=np.array([0, 1, NO_DIGIT]), files=np.array(["a", "b", "c"]))
+    path = run(artifact, None, tmp_path / "out", [npz])
     assert path == tmp_path / "out" / "index.html"
     assert [entry.name for entry in path.parent.iterdir()] == ["index.html"]
-    assert "95.00%" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for words in ("95.00%", "scans", "zigzag", "mean error"):
+        assert words in printed
     page = parse(path.read_text(encoding="utf-8"))
     assert "9 read as 3" in page.text
     assert len(page.all("img")) == 1
+    assert "scans_no_digits" in page.text
+    assert "zigzag" in page.text
 
 
 def test_the_released_artifact_on_mnist() -> None:

@@ -137,3 +137,33 @@ def test_fpr_at_tpr_by_hand() -> None:
     assert math.isnan(metrics.fpr_at_tpr([1.0], []))
     with pytest.raises(ValueError, match="rate"):
         metrics.fpr_at_tpr([1.0], [0.0], 0)
+
+
+def test_the_interval_of_the_ece_by_hand() -> None:
+    """Ten pictures in one bin at 0.9, k of them right in a draw: the ECE is |k / 10 − 0.9|, and k is binomial."""
+    correct = np.arange(10) < 8
+    low, high = metrics.ece_interval(np.full(10, 0.9), correct, resamples=4000)
+    draws = np.abs(np.random.default_rng(1).binomial(10, 0.8, 100_000) / 10 - 0.9)
+    assert [low, high] == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=1e-6)
+
+
+def test_the_interval_of_the_ece_agrees_with_measuring_each_draw(random: np.random.Generator) -> None:
+    confidence = random.uniform(0.2, 1, 300)
+    correct = random.random(300) < confidence**2
+    low, high = metrics.ece_interval(confidence, correct, resamples=2000)
+    draws = random.integers(0, 300, (2000, 300))
+    values = [metrics.ece(confidence[draw], correct[draw]) for draw in draws]
+    assert [low, high] == pytest.approx(np.quantile(values, [0.025, 0.975]).tolist(), abs=0.01)
+    assert low < metrics.ece(confidence, correct) < high
+
+
+def test_the_interval_of_the_ece_is_the_same_each_time_and_narrows(random: np.random.Generator) -> None:
+    confidence = random.uniform(0.5, 1, 8000)
+    correct = random.random(8000) < confidence - 0.1
+    low, high = metrics.ece_interval(confidence, correct)
+    assert (low, high) == metrics.ece_interval(confidence, correct)
+    assert (low, high) != metrics.ece_interval(confidence, correct, seed=1)
+    few = metrics.ece_interval(confidence[:500], correct[:500])
+    assert 0.085 < low < 0.1 < high < 0.12
+    assert few[1] - few[0] > 2 * (high - low)
+    assert all(math.isnan(end) for end in metrics.ece_interval([], []))

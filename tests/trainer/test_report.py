@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from trainer import figures, html
-from trainer.evaluate import Evaluation, assess
+from trainer.curves import training
 from trainer.manifest import Thresholds
+from trainer.measure import Evaluation, SetScore, assess, assess_refusals
 from trainer.report import evaluation_report, model_card
-from trainer.sections import calibration, training
+from trainer.sections import calibration
 
 Parse = Callable[[str], Any]
 HISTORY = [
@@ -107,6 +108,80 @@ def test_the_card_does_without_history_and_without_mnist(
     assert "LeCun" not in page.text
 
 
+@pytest.fixture
+def sets(evaluation: Evaluation) -> list[SetScore]:
+    random = np.random.default_rng(6)
+    answers = np.full((40, 10), 0.1, np.float32), random.uniform(0, 0.7, 40).astype(np.float32)
+    others = assess_refusals(*answers, evaluation.digit_probability, evaluation.thresholds)
+    return [
+        SetScore("scans", "9a" * 32, evaluation, None),
+        SetScore("cells", "9b" * 32, evaluation, others),
+        SetScore("doodles", "9c" * 32, None, others),
+    ]
+
+
+def test_the_card_tells_of_other_sets_and_corruptions_in_figures(
+    manifest: dict[str, Any], evaluation: Evaluation, sets: list[SetScore], parse: Parse
+) -> None:
+    manifest["metrics"] += [entry for score in sets for entry in score.as_metrics()]
+    spoilt = {"shot_noise": evaluation, "canny_edges": evaluation}
+    card = model_card(manifest, evaluation, HISTORY, sets=sets, corruptions=spoilt)
+    page = parse(card)
+    assert not page.all("img")
+    others = sets[2].others
+    assert others is not None
+    low, high = evaluation.ece_interval
+    for words in (
+        "Pictures unlike MNIST's",
+        f"{low:.4f} to {high:.4f}",
+        "doodles",
+        "cells_no_digits",
+        f"{others.auroc:.4f}",
+        f"{others.fpr:.2%}",
+        "shot noise",
+        "canny edges",
+        f"Mean error {1 - evaluation.accuracy.value:.2%} over the 2 corruptions",
+        "9c" * 32,
+    ):
+        assert words in page.text, words
+    assert len(page.all("svg")) == 6
+    assert card == model_card(manifest, evaluation, HISTORY, sets=sets, corruptions=spoilt)
+    page = parse(model_card(manifest, evaluation, HISTORY))
+    assert "unlike MNIST's" not in page.text
+    assert "None" not in page.text
+
+
+def test_the_card_names_what_it_was_calibrated_on(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse
+) -> None:
+    data = [{"name": "forms", "pictures": 1200, "sha256": "9d" * 32}]
+    manifest |= {"calibration": {"temperature": 1.1, "data": data}, "parent": 2, "multiply_adds": 4_321_000}
+    page = parse(model_card(manifest, evaluation, []))
+    for words in ("were fitted on forms", "9d" * 32, "that of version 2, calibrated anew", "4.3 million multiply-adds"):
+        assert words in page.text, words
+    assert "validation pictures, plain and distorted" not in page.text
+
+
+def test_the_report_adds_each_sets_calibration(
+    manifest: dict[str, Any], evaluation: Evaluation, sets: list[SetScore], parse: Parse
+) -> None:
+    images = np.zeros((300, 28, 28), np.uint8)
+    page = parse(evaluation_report(manifest, evaluation, images, "56", sets=sets, corruptions={"fog": evaluation}))
+    assert len(page.all("svg")) == 2 + 1 + 2 * 2
+    assert "9b" * 32 in page.text
+    assert "nan" not in page.text
+
+
+def test_training_in_phases_has_a_curve_for_each(parse: Parse) -> None:
+    phases = [*(f"teacher {i}" for i in range(1, 5)), "student"]
+    history = [{**record, "phase": phase} for phase in phases for record in HISTORY]
+    page = parse(html.page("Phases", "", [training(history)]))
+    assert "20 epochs in 20.0 minutes" in page.text
+    assert "teacher 1, teacher 2, teacher 3, teacher 4, student; what the last" in page.text
+    assert page.text.count("student") >= 3 + 4  # each chart's key and each row of the table
+    assert "training, distorted" not in page.text
+
+
 @pytest.mark.parametrize("mistakes", [0, 1, 4])
 def test_the_report_shows_the_worst_mistakes(
     manifest: dict[str, Any], evaluation: Evaluation, parse: Parse, mistakes: int
@@ -141,7 +216,7 @@ def test_charts_take_the_pages_colours(evaluation: Evaluation) -> None:
 
 
 def test_many_data_sets_may_share_a_page(evaluation: Evaluation, parse: Parse) -> None:
-    parts = [calibration(evaluation.reliability, evaluation.ece, name) for name in ("clean", "blurred")]
+    parts = [calibration(evaluation, name) for name in ("clean", "blurred")]
     assert len(parse(html.page("Two", "", parts)).all("svg")) == 2
 
 

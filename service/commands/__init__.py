@@ -1,0 +1,1 @@
+"""What the larger commands of `python -m service` do."""

@@ -1,0 +1,101 @@
+"""The commands around calibration, `pictures` and `calibrate`: what they take, and what they do with it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainer.errors import TrainerError
+from trainer.recipe import Recipe
+
+_NPZ = "written by `service read … --npz`; may be given again"
+
+
+def add_pictures(commands: Any) -> argparse.ArgumentParser:
+    """Adds the command `pictures` to argparse's `commands`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "pictures", help="write the held-out pictures as PNG files, for calibrating through the service's pipeline"
+    )
+    parser.set_defaults(run_command=_pictures)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder, or an empty one")
+    parser.add_argument("--seed", type=int, help="the one that was given to train")
+    parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
+    return parser
+
+
+def add_calibrate(commands: Any) -> argparse.ArgumentParser:
+    """Adds the command `calibrate` to argparse's `commands`."""
+    recipe = Recipe()
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "calibrate", help="publish a version's network as the next version, calibrated on other pictures"
+    )
+    parser.set_defaults(run_command=_calibrate)
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT", help="such as artifacts/digits/2")
+    sets = (
+        ("--npz", True, f"digits and pictures of none to fit on, {_NPZ}"),
+        ("--distorted", False, f"more of them, for the scales but not for the thresholds, {_NPZ}"),
+        ("--measure", False, f"pictures to report on, {_NPZ}"),
+    )
+    for flag, required, text in sets:
+        parser.add_argument(
+            flag, type=Path, nargs="+", action="extend", default=[], required=required, metavar="FILE", help=text
+        )
+    rates = (
+        ("--kept-digits", recipe.kept_digits, "share of the digits that must be taken for one"),
+        ("--wrong-of-ok", recipe.wrong_of_ok, "share of what is answered `ok` that may be wrong"),
+        ("--coverage", 0.0, "share of the digits that must be answered `ok`, even where more are wrong then"),
+    )
+    for flag, value, text in rates:
+        parser.add_argument(flag, type=_share, default=value, metavar="SHARE", help=f"{text} (default: {value})")
+    return parser
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _pictures(arguments: argparse.Namespace) -> None:
+    from trainer import pictures
+    from trainer.data import load_mnist
+
+    given = {name: getattr(arguments, name) for name in ("seed", "validation") if getattr(arguments, name) is not None}
+    try:
+        recipe = Recipe.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainerError(f"--{first['loc'][0]}: {first['msg']}") from None
+    count = pictures.run(load_mnist(arguments.data, check=not arguments.any_data), recipe, arguments.out)
+    print(f"{arguments.out}: {count:,} pictures, with their labels in labels.csv")
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from trainer.calibrate import Rates
+    from trainer.data import load_mnist
+    from trainer.npz import load_pictures
+    from trainer.recalibrate import recalibrate
+
+    given = {name: getattr(arguments, name) for name in ("npz", "distorted", "measure")}
+    sets = {name: [load_pictures(path) for path in paths] for name, paths in given.items()}
+    asked = Rates(arguments.kept_digits, arguments.wrong_of_ok, arguments.coverage)
+    words = [
+        f"--{name} {shlex.quote(path.name)}" for name, paths in given.items() if name != "measure" for path in paths
+    ]
+    words += [f"--{name.replace('_', '-')} {value}" for name, value in vars(asked).items()]
+    recalibrate(
+        arguments.artifact,
+        sets["npz"],
+        asked,
+        load_mnist(arguments.data, check=not arguments.any_data),
+        arguments.artifacts,
+        arguments.verify,
+        command=" ".join(["python -m trainer calibrate", arguments.artifact.resolve().name, *words]),
+        distorted=sets["distorted"],
+        measured=sets["measure"],
+    )

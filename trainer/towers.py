@@ -1,0 +1,159 @@
+"""Networks trained side by side on the same batches, each with a running average of its weights.
+
+Labels teach them, and where there are teachers, what those say of each picture: G. Hinton, O. Vinyals, J. Dean, "Distilling the
+knowledge in a neural network" (2015), with teacher and student looking at the same distorted picture as in L. Beyer et al.,
+"Knowledge distillation: a good teacher is patient and consistent" (CVPR 2022). The average is an exponential one over steps:
+B. Polyak, A. Juditsky, "Acceleration of stochastic approximation by averaging" (1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.model import build, seed_dropout
+from trainer.recipe import Network, Recipe
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Towers:
+    """`models` are trained by `step`; `averaged`, float32, are what is measured and kept.
+
+    The learning rate rises for the first epochs and falls along a cosine over `epochs` of `steps` each.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        recipe: Recipe,
+        precision: str,
+        steps: int,
+        epochs: int,
+        teachers: Sequence[Any] = (),
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        self._recipe, self._teachers = recipe, list(teachers)
+        self.models = [build(network, recipe, precision, i) for i, network in enumerate(networks)]
+        self.averaged = [build(network, recipe, "float32") for network in networks]
+        for model, averaged in zip(self.models, self.averaged, strict=True):
+            averaged.set_weights(model.get_weights())
+        self._variables = [v for model in self.models for v in model.trainable_variables]
+        warmup = max(1, round(min(recipe.warmup_epochs, epochs / 4) * steps))
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=max(1, epochs * steps - warmup),
+            alpha=recipe.last_learning_rate,
+            warmup_target=recipe.learning_rate,
+            warmup_steps=warmup,
+        )
+        self.optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+        self.optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
+        self.optimizer.build(self._variables)
+        signature = (tf.TensorSpec([None, 28, 28], tf.uint8), tf.TensorSpec([None], tf.int64))
+        self._step = tf.function(self._one_step, input_signature=signature, autograph=False)
+
+    def step(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> tuple[float, float]:
+        """One batch: uint8 `[B, 28, 28]`, int64 `[B]` with −1 for no digit. The mean loss, and the share of digits read right."""
+        loss, accuracy = self._step(images, labels)
+        return float(loss), float(accuracy)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Makes the dropout of epoch number `epoch` depend on that number and the recipe's seed alone."""
+        for i, model in enumerate(self.models):
+            seed_dropout(model, self._recipe.seed + 1000 * i, epoch)
+
+    def state(self) -> Arrays:
+        """All that training goes on from, by name: weights, averages, the optimizer's variables, in their order."""
+        arrays: Arrays = {}
+        for kind, models in (("weight", self.models), ("average", self.averaged)):
+            every = [array for model in models for array in model.get_weights()]
+            arrays |= {f"{kind}_{i:04d}": array for i, array in enumerate(every)}
+        return arrays | {f"optimizer_{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(self.optimizer.variables)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Puts `state` back."""
+        set_all(self.models, named(arrays, "weight"))
+        set_all(self.averaged, named(arrays, "average"))
+        for variable, array in zip(self.optimizer.variables, named(arrays, "optimizer"), strict=True):
+            variable.assign(array)
+
+    def _one_step(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        taught = self._taught(images)
+        is_digit = tf.cast(labels >= 0, tf.float32)
+        digits = tf.maximum(tf.reduce_sum(is_digit), 1.0)
+        with tf.GradientTape() as tape:
+            total, right = tf.constant(0.0), tf.constant(0.0)
+            for model in self.models:
+                answer = model(images, training=True)
+                each = self._digit_loss(answer["digits"], labels, taught) * is_digit
+                whether = self._whether_loss(answer["is_digit"][:, 0], is_digit, taught)
+                total += tf.reduce_mean(each) + self._recipe.digit_probability_weight * tf.reduce_mean(whether)
+                hit = tf.cast(tf.equal(tf.argmax(answer["digits"], 1), labels), tf.float32)
+                right += tf.reduce_sum(hit * is_digit) / digits
+        gradients = tape.gradient(total, self._variables)
+        self.optimizer.apply(gradients, self._variables)
+        self._average()
+        count = len(self.models)
+        return total / count, right / count
+
+    def _taught(self, images: Any) -> tuple[Any, Any] | None:
+        """What the teachers say on average: softened probabilities `[B, 10]`, and of being a digit `[B]`."""
+        import tensorflow as tf
+
+        if not self._teachers:
+            return None
+        answers = [teacher(images, training=False) for teacher in self._teachers]
+        heat = self._recipe.distillation_temperature
+        soft = tf.add_n([tf.nn.softmax(answer["digits"] / heat) for answer in answers]) / len(answers)
+        whether = tf.add_n([tf.sigmoid(answer["is_digit"][:, 0]) for answer in answers]) / len(answers)
+        return soft, whether
+
+    def _digit_loss(self, values: Any, labels: Any, taught: tuple[Any, Any] | None) -> Any:
+        import tensorflow as tf
+
+        own = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), values)
+        if taught is None:
+            return own
+        share, heat = self._recipe.distillation, self._recipe.distillation_temperature
+        soft = tf.nn.softmax_cross_entropy_with_logits(taught[0], values / heat)
+        soft -= tf.reduce_sum(tf.math.xlogy(taught[0], 1 / tf.maximum(taught[0], 1e-9)), 1)  # the divergence alone
+        return (1 - share) * own + share * heat**2 * soft
+
+    def _whether_loss(self, values: Any, is_digit: Any, taught: tuple[Any, Any] | None) -> Any:
+        import tensorflow as tf
+
+        share = self._recipe.distillation if taught else 0.0
+        target = is_digit if taught is None else (1 - share) * is_digit + share * taught[1]
+        return tf.nn.sigmoid_cross_entropy_with_logits(target, values)
+
+    def _average(self) -> None:
+        import tensorflow as tf
+
+        # Early steps count for more, so that the average does not drag the random start along.
+        done = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self._recipe.average_momentum, (1 + done) / (10 + done))
+        for model, averaged in zip(self.models, self.averaged, strict=True):
+            for variable, mean in zip(model.weights, averaged.weights, strict=True):
+                mean.assign(keep * mean.value + (1 - keep) * variable.value)
+
+
+def named(arrays: Arrays, kind: str) -> list[NDArray[Any]]:
+    """The arrays of one kind of a state, in their order."""
+    return [array for name, array in sorted(arrays.items()) if name.startswith(f"{kind}_")]
+
+
+def set_all(models: Sequence[Any], arrays: Sequence[NDArray[Any]]) -> None:
+    """Gives the models, one after the other, the weights in `arrays`."""
+    at = 0
+    for model in models:
+        count = len(model.weights)
+        model.set_weights(list(arrays[at : at + count]))
+        at += count
