@@ -5,6 +5,9 @@ VENV ?= .venv
 PORT ?= 8000
 DATA ?=
 RUN ?= runs/latest
+QUICK ?=
+EXTRA ?=
+MEASURE ?=
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -35,8 +38,9 @@ lint: setup  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: setup  ## train the released recipe, verify and publish the next version (DATA=folder of IDX files, RUN=folder; resumes)
-	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) --run $(RUN) --resume \
+train: setup  ## train the released recipe, verify and publish the next version (DATA=folder of IDX files, RUN=folder, QUICK=1, EXTRA=files; resumes)
+	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(EXTRA),--extra $(EXTRA)) $(if $(MEASURE),--measure $(MEASURE)) \
+	  --run $(RUN) --resume \
 	  --verify "$(BIN)/python -m service verify"
 
 bench: setup  ## accuracy of a running service (DATA=folder with mnist/ and dev/, URL=http://localhost:8000)

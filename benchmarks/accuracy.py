@@ -7,6 +7,7 @@ right when `digit` equals the label, whatever the status; a picture without a di
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -67,6 +68,7 @@ def main(words: list[str] | None = None) -> int:
         help="leave groups out of a set, such as those that were trained on",
     )
     parser.add_argument("--corruptions", action="store_true", help="MNIST's test set under fifteen corruptions, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args(words)
     if arguments.data is None or not Path(arguments.data).is_dir():
         print("error: give the folder with mnist/ and dev/ as --data or DIGITS_DATA", file=sys.stderr)
@@ -80,6 +82,7 @@ def main(words: list[str] | None = None) -> int:
     if mnist.is_dir():
         sets = chain(mnist_test(mnist), sets)
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
+        spoilt: dict[str, Score] = {}
         try:
             scores = _table(client, sets, arguments.only)
         except UnknownGroup as error:
@@ -88,15 +91,19 @@ def main(words: list[str] | None = None) -> int:
         if arguments.corruptions and mnist.is_dir():
             print()
             spoilt = _table(client, mnist_corrupted(mnist), None)
-            print(f"{'mean error':32} {sum(1 - s.right / s.pictures for s in spoilt) / len(spoilt):8.2%}")
-            scores += spoilt
-    return 0 if scores and not any(s.errors for s in scores) else 1
+            print(f"{'mean error':32} {sum(1 - s.right / s.pictures for s in spoilt.values()) / len(spoilt):8.2%}")
+    if arguments.json:
+        rows = {"sets": scores, "corruptions": spoilt}
+        found = {kind: [score.record(name) for name, score in part.items()] for kind, part in rows.items()}
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    every = [*scores.values(), *spoilt.values()]
+    return 0 if every and not any(s.errors for s in every) else 1
 
 
-def _table(client: httpx.Client, sets: Iterator[tuple[str, list[Sample]]], only: str | None) -> list[Score]:
+def _table(client: httpx.Client, sets: Iterator[tuple[str, list[Sample]]], only: str | None) -> dict[str, Score]:
     """Measures and prints set after set; those without digits are compared with MNIST's test set, where it came before."""
     print(HEAD)
-    scores: list[Score] = []
+    scores: dict[str, Score] = {}
     digits: list[float] | None = None
     for name, samples in sets:
         if only and only not in name:
@@ -105,7 +112,7 @@ def _table(client: httpx.Client, sets: Iterator[tuple[str, list[Sample]]], only:
         if name == MNIST:
             digits = result.digit_probability
         print(result.line(name), flush=True)
-        scores.append(result)
+        scores[name] = result
     return scores
 
 

@@ -33,6 +33,22 @@ class Score:
     ece: tuple[float, float, float] | None = None
     auroc: float | None = None
 
+    def record(self, name: str) -> dict[str, Any]:
+        """A row of what `--json` writes; `trainer.served.Row` says what the fields mean."""
+        value, low, high = self.ece or (None, None, None)
+        return {
+            "name": name,
+            "pictures": self.pictures,
+            "error": 1 - self.right / self.pictures,
+            "ok": self.ok / self.pictures,
+            "right_of_ok": self.right_of_ok / self.ok if self.ok else None,
+            "refused": self.refused / self.pictures,
+            "ece": value,
+            "ece_low": low,
+            "ece_high": high,
+            "auroc": self.auroc,
+        }
+
     def line(self, name: str) -> str:
         """A row of the table."""
         n = self.pictures

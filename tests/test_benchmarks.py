@@ -21,6 +21,7 @@ from benchmarks.sets import Sample, UnknownGroup, folder, folders, mnist_corrupt
 from tests.drawing import encoded, write_idx
 from trainer import metrics
 from trainer.corruptions import KINDS, corrupt
+from trainer.served import load_served
 
 
 def answer(
@@ -127,7 +128,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("served")
 def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_idx(dev.parent / "mnist", 1, 20)
-    words = ["--data", str(dev.parent), "--corruptions", "--leave-out", "doodles:cats"]
+    written = dev.parent / "served.json"
+    words = ["--data", str(dev.parent), "--corruptions", "--leave-out", "doodles:cats", "--json", str(written)]
     assert accuracy.main(words) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "doodles: without cats"
@@ -145,6 +147,9 @@ def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["scans"][:5] == ["1", "100.00%", "0.00%", "100.00%", "100.00%"]
     errors = [float(rows[kind][2].rstrip("%")) for kind in KINDS]
     assert float(rows["mean error"][0].rstrip("%")) == pytest.approx(sum(errors) / 15, abs=0.02)
+    found = load_served(written)
+    assert [row.name for row in found.sets] == list(rows)[:4]
+    assert [100 * row.error for row in found.corruptions] == pytest.approx(errors, abs=0.01)
 
 
 @pytest.mark.usefixtures("served")

@@ -97,8 +97,13 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="more pictures to train on, digits or none, that `service read … --npz` normalised",
         )
+        command.add_argument(
+            "--measure", type=Path, nargs="+", default=[], metavar="FILE", help="pictures of that kind to report on"
+        )
 
     pictures, calibrate = add_pictures(commands), add_calibrate(commands)
+    for command in (evaluate, export, calibrate):
+        command.add_argument("--served", type=Path, metavar="FILE", help="written by benchmarks.accuracy --json")
 
     for command in (explore, train, evaluate, export, pictures, calibrate):
         command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
@@ -123,7 +128,7 @@ def _explore(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from trainer import evaluate
 
-    evaluate.run(arguments.artifact, arguments.data, arguments.out, arguments.npz)
+    evaluate.run(arguments.artifact, arguments.data, arguments.out, arguments.npz, arguments.served)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -134,7 +139,7 @@ def _train(arguments: argparse.Namespace) -> None:
     from trainer.progress import say
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
-    extra = _extra(arguments.extra)
+    extra, measured = _labelled(arguments.extra), _labelled(arguments.measure)
     config = _config(arguments, _sha256(mnist, extra))
     if arguments.resume:
         Run.put_aside_published(arguments.run)
@@ -150,11 +155,11 @@ def _train(arguments: argparse.Namespace) -> None:
         run = Run.start(arguments.run, config)
     with run.held():
         students, history = fit.train(run, pool)
-        version = export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify)
+        version = export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured)
         run.published(int(version.name))
 
 
-def _extra(paths: list[Path]) -> list[Pictures]:
+def _labelled(paths: list[Path]) -> list[Pictures]:
     sets = [load_pictures(path) for path in paths]
     for pictures in sets:
         pictures.need_labels()
@@ -204,15 +209,17 @@ def _export(arguments: argparse.Namespace) -> None:
     from trainer import export, fit
     from trainer.data import load_mnist
     from trainer.pool import make_pool
+    from trainer.served import load_served
 
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
-    extra = _extra(arguments.extra)
+    extra, measured = _labelled(arguments.extra), _labelled(arguments.measure)
     run = Run.open(arguments.run)
     if run.config.data_sha256 != _sha256(mnist, extra):
         raise DataError(f"{arguments.run}: the run was begun on other data")
     students, history = fit.students_of(run)
     pool = make_pool(mnist, run.config.recipe, extra)
-    export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify)
+    served = load_served(arguments.served) if arguments.served else None
+    export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured, served)
 
 
 if __name__ == "__main__":

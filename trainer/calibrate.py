@@ -22,6 +22,7 @@ SUREST_LOGIT = 4.0
 """Beyond ± this the logit of `digit_probability`, 0.018 and 0.982, no longer changes the temperature."""
 
 _MOST_TRUST = 0.5
+_ROUNDING = 1e-5
 _HIGHEST = 0.995  # a threshold of confidence above this would call nearly every digit uncertain
 _SUREST = 0.9  # and one of digit_probability would refuse what is only drawn a little differently
 
@@ -100,7 +101,7 @@ def fit(
     sure = float(min(_SUREST, _highest_that_keeps(digit_probability, asked.kept_digits * len(best))))
     kept = digit_probability >= sure
     confidence = min(
-        lowest_threshold(best[kept], right[kept], asked.wrong_of_ok),
+        max(0.5, _just_below(lowest_threshold(best[kept], right[kept], asked.wrong_of_ok), best)),
         max(0.5, _highest_that_keeps(best[kept], asked.coverage * len(best))),
     )
     ok = kept & (best >= confidence)
@@ -127,13 +128,17 @@ def fit_scales(
 
 
 def _highest_that_keeps(values: NDArray[np.float64], count: float) -> float:
-    """The highest threshold that at least `count` of `values` reach, a rounding error below it; 1 where none must, 0 where
-    even all are fewer.
-    """
+    """The highest threshold that at least `count` of `values` reach; 1 where none must, 0 where even all are fewer."""
     least = int(np.ceil(count - 1e-9))
     if least > len(values):
         return 0.0
-    return float(np.sort(values)[len(values) - least] - 1e-6) if least > 0 else 1.0
+    return _just_below(float(np.sort(values)[len(values) - least]), values) if least > 0 else 1.0
+
+
+def _just_below(threshold: float, values: NDArray[np.float64]) -> float:
+    """A threshold that takes the same of `values`, and takes them still where the graph rounds otherwise in float32."""
+    lower = values[values < threshold]
+    return float(threshold - min(_ROUNDING, (threshold - lower.max(initial=-1.0)) / 2))
 
 
 def fit_temperature(values: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

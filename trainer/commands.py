@@ -80,6 +80,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from trainer.data import load_mnist
     from trainer.npz import load_pictures
     from trainer.recalibrate import recalibrate
+    from trainer.served import load_served
 
     given = {name: getattr(arguments, name) for name in ("npz", "distorted", "measure")}
     sets = {name: [load_pictures(path) for path in paths] for name, paths in given.items()}
@@ -98,4 +99,5 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         command=" ".join(["python -m trainer calibrate", arguments.artifact.resolve().name, *words]),
         distorted=sets["distorted"],
         measured=sets["measure"],
+        served=load_served(arguments.served) if arguments.served else None,
     )

@@ -138,7 +138,7 @@ def manifest_thresholds(manifest: Mapping[str, Any]) -> Thresholds:
         raise TrainerError(f"the manifest's thresholds cannot be read: {error!r}") from error
 
 
-def run(artifact: Path, data: Path | None, out: Path, npz: Sequence[Path] = ()) -> Path:
+def run(artifact: Path, data: Path | None, out: Path, npz: Sequence[Path] = (), served: Path | None = None) -> Path:
     """`evaluate ARTIFACT [--data DIR] [--out DIR] [--npz FILE …]`: measures, prints, and writes the report.
 
     `npz` are files of `trainer.npz`, measured beside MNIST's test set. `out` is the report's folder; returns its
@@ -147,6 +147,7 @@ def run(artifact: Path, data: Path | None, out: Path, npz: Sequence[Path] = ()) 
     from trainer import data as datasets
     from trainer import html, report, summary
     from trainer.npz import load_pictures
+    from trainer.served import load_served
 
     manifest = load_manifest(artifact)
     sets = [load_pictures(path) for path in npz]
@@ -160,6 +161,7 @@ def run(artifact: Path, data: Path | None, out: Path, npz: Sequence[Path] = ()) 
         mnist.sha256["test_images"],
         sets=found.sets,
         corruptions=found.corruptions,
+        served=load_served(served) if served else None,
     )
     path = html.write(out / "index.html", page)
     print(f"\nreport: {path}")

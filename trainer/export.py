@@ -22,7 +22,7 @@ from trainer.data import Mnist
 from trainer.errors import PublishError
 from trainer.evaluate import Signature, load_signature, survey
 from trainer.golden import golden
-from trainer.manifest import CalibrationRecord, DataSet, Manifest, Thresholds, now
+from trainer.manifest import CalibrationRecord, DataSet, Manifest, Students, Thresholds, now
 from trainer.measure import assess
 from trainer.model import multiply_adds
 from trainer.npz import Pictures, fingerprint
@@ -30,6 +30,7 @@ from trainer.pool import DISTORTED, Pool
 from trainer.progress import say
 from trainer.recipe import Recipe
 from trainer.runs import Run
+from trainer.served import Served
 
 _AGREES = 1e-3
 
@@ -40,7 +41,8 @@ class Candidate:
 
     `about` holds the manifest's fields that nothing here measures: `source_commit`, `command`, `seed`, `libraries`,
     `parameters`, `training_data` and, where there are any, those that have a default. `fitted_on` are the pictures that the
-    calibration was fitted on, of which `held_out` are measured and reported. `history` is the training's, a row an epoch.
+    calibration was fitted on, of which `held_out` are measured and reported. `history` is the training's, a row an epoch;
+    `served`, where it was measured, is what a running service answered.
     """
 
     network: graph.Network
@@ -49,6 +51,7 @@ class Candidate:
     held_out: tuple[Pictures, ...]
     about: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]] = ()
+    served: Served | None = None
 
 
 def publish(
@@ -60,6 +63,7 @@ def publish(
     root: Path,
     verify: str | None,
     sets: Sequence[Pictures] = (),
+    served: Served | None = None,
 ) -> Path:
     """Exports the best of `students`, float32 Keras models, as the next version below `root` and returns its folder.
 
@@ -85,6 +89,11 @@ def publish(
             DataSet(name=part.name, pictures=len(part.images), sha256=part.sha256) for part in pool.parts
         ),
         "multiply_adds": multiply_adds(students[best]),
+        "students": Students(
+            released=best,
+            losses=tuple(losses),
+            test_accuracies=tuple(_accuracy(network, mnist) for network in networks),
+        ),
     }
     held_out = Pictures(
         name="mnist_validation",
@@ -94,8 +103,17 @@ def publish(
         sha256=mnist.sha256["train_images"],
     )
     return release(
-        Candidate(networks[best], calibration, fitted_on, (held_out,), about, history), mnist, root, verify, sets
+        Candidate(networks[best], calibration, fitted_on, (held_out,), about, history, served),
+        mnist,
+        root,
+        verify,
+        sets,
     )
+
+
+def _accuracy(network: graph.Network, mnist: Mnist) -> float:
+    digits, _ = graph.answers(network, mnist.test_images)
+    return float((digits.argmax(1) == mnist.test_labels).mean())
 
 
 def _calibrate(
@@ -154,6 +172,7 @@ def release(candidate: Candidate, mnist: Mnist, root: Path, verify: str | None, 
             candidate.history,
             sets=found.sets,
             corruptions=found.corruptions,
+            served=candidate.served,
         )
         html.write(staged / "report" / "index.html", card)
         (staged / "SHA256SUMS").write_text(checksums(staged))

@@ -84,6 +84,18 @@ class CalibrationRecord(_Strict):
         )
 
 
+class Students(_Strict):
+    """The networks that were trained alike, side by side, in their order; `released`, from 0, is the one in this version.
+
+    `losses` are what it was chosen by: `calibrate.Calibration.loss` on the validation pictures, plain and distorted.
+    `test_accuracies` were measured afterwards.
+    """
+
+    released: int
+    losses: tuple[float, ...]
+    test_accuracies: tuple[float, ...]
+
+
 class Manifest(_Strict):
     """The whole file."""
 
@@ -104,6 +116,7 @@ class Manifest(_Strict):
     multiply_adds: int | None = None
     calibration: CalibrationRecord | None = None
     parent: int | None = None
+    students: Students | None = None
 
 
 def now() -> str:

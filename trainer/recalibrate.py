@@ -18,6 +18,7 @@ from trainer.errors import DataError, TrainerError
 from trainer.export import Candidate, checksums, release
 from trainer.manifest import DataSet, Manifest, libraries, source_commit
 from trainer.npz import Pictures
+from trainer.served import Served
 
 LEAST = 100
 """Pictures of each kind that a calibration needs at the very least; a rate of one in a thousand is known by thousands only."""
@@ -44,6 +45,7 @@ def recalibrate(
     command: str,
     distorted: Sequence[Pictures] = (),
     measured: Sequence[Pictures] = (),
+    served: Served | None = None,
 ) -> Path:
     """Publishes the network of `artifact`, fitted to `sets`, as the next version below `root`; returns its folder.
 
@@ -82,11 +84,13 @@ def recalibrate(
         "parameters": parent.parameters,
         "training_data": parent.training_data,
         "multiply_adds": parent.multiply_adds,
+        "students": parent.students,
         "parent": parent.version,
     }
     fitted_on = tuple(DataSet(name=p.name, pictures=len(p.labels), sha256=p.sha256) for p in (*sets, *distorted))
     held_out = tuple(pictures for pictures in sets if pictures.digits.any())
-    return release(Candidate(network, calibration, fitted_on, held_out, about), mnist, root, verify, measured)
+    candidate = Candidate(network, calibration, fitted_on, held_out, about, served=served)
+    return release(candidate, mnist, root, verify, measured)
 
 
 def _open(artifact: Path) -> Manifest:

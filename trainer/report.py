@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trainer import curves, html, robustness, sections
 from trainer.measure import Evaluation, SetScore
+from trainer.served import Served
 
 _MNIST_CREDIT = (
     "<p>MNIST: by Yann LeCun and Corinna Cortes, derived from NIST Special Databases 1 and 3; licence "
@@ -52,19 +53,24 @@ def model_card(
     *,
     sets: Sequence[SetScore] = (),
     corruptions: Mapping[str, Evaluation] | None = None,
+    served: Served | None = None,
 ) -> str:
     """The artifact's `report/index.html`: HTML without pictures from any data set.
 
     `manifest` as in docs/artifact.md (as JSON: `model_dump(mode="json")`); `evaluation` of the test set; `history` one
     record per epoch with `loss`, `accuracy`, `val_accuracy`, `learning_rate`, `seconds`, `phase`, where known; `sets` and
-    `corruptions` as in `measure.Survey`. The same input gives the same bytes.
+    `corruptions` as in `measure.Survey`; `served` is what a running service answered. The same input gives the same bytes.
     """
-    beyond = [*robustness.sets(sets), *robustness.corruptions(evaluation, corruptions or {})]
+    beyond = [
+        *robustness.sets(sets),
+        *robustness.corruptions(evaluation, corruptions or {}),
+        *robustness.served(served),
+    ]
     parts = [
         sections.headline(evaluation),
         html.section("Use", "<h3>Meant for</h3>", html.bullets(_USE), "<h3>Not meant for</h3>", html.bullets(_NOT_USE)),
         html.section("What it takes and gives", _interface(manifest)),
-        html.section("Measured", _data_sets(manifest, sets), *_measured(evaluation)),
+        html.section("Measured", _data_sets(manifest, sets), *sections.students(manifest), *_measured(evaluation)),
         *([html.section(_BEYOND, *beyond)] if beyond else []),
         *([html.section("Training", curves.training(history))] if history else []),
         html.section("Data", *_data(manifest)),
@@ -84,13 +90,15 @@ def evaluation_report(
     mistakes: int = 60,
     sets: Sequence[SetScore] = (),
     corruptions: Mapping[str, Evaluation] | None = None,
+    served: Served | None = None,
 ) -> str:
     """What `evaluate` writes: the measures, and the worst `mistakes` as pictures, so it stays where it was made.
 
     `images` uint8 `[N, 28, 28]` are the evaluated ones, `sha256` is of their file; `sets` and `corruptions` as in
     `measure.Survey`.
     """
-    beyond = [*robustness.sets(sets), *robustness.corruptions(evaluation, corruptions or {}), *robustness.details(sets)]
+    beyond = [*robustness.sets(sets), *robustness.corruptions(evaluation, corruptions or {})]
+    beyond += [*robustness.served(served), *robustness.details(sets)]
     files = [[name, f"{len(images):,}", sha256]]
     files += [[e["name"], f"{e['pictures']:,}", e["sha256"]] for score in sets for e in score.as_metrics()]
     parts = [

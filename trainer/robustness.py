@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from trainer import figures, html
 from trainer.measure import Evaluation, Refusals, SetScore, mean_error
 from trainer.sections import calibration, interval, percent, selective
+from trainer.served import Served
 
 _DIGITS = ["set", "pictures", "accuracy", "95% interval", "ECE", "95% interval", "refused", "ok", "accuracy of ok"]
 _OTHERS = ["set", "pictures", "refused", "95% interval", "answered ok", "AUROC", f"FPR at {Refusals.TPR:.0%} TPR"]
+_SERVED = ["set", "pictures", "error", "refused", "answered ok", "accuracy of ok", "ECE", "AUROC"]
 _KINDS = ["corruption", "error", "refused", "answered ok", "accuracy of ok", "ECE"]
 
 
@@ -90,6 +92,40 @@ def corruptions(test: Evaluation, spoilt: Mapping[str, Evaluation]) -> list[str]
     )
     table = html.table(_KINDS, rows, "Shares of all pictures; the accuracy of ok is among those answered ok.")
     return ["<h3>Corrupted digits</h3>", text, f'<div class="row">{chart}{table}</div>']
+
+
+def served(found: Served | None) -> list[str]:
+    """The tables of what a running service answered; empty where it was not measured."""
+    if found is None:
+        return []
+    parts: list[str] = ["<h3>Through the service</h3>"]
+    for rows, caption in (
+        (
+            found.sets,
+            "Pictures sent to the service as they are, whatever their form; groups that were trained on left out.",
+        ),
+        (found.corruptions, "MNIST's test set under each corruption, sent to the service as pictures of 28×28."),
+    ):
+        if rows:
+            cells = [
+                [
+                    row.name.replace("_", " "),
+                    f"{row.pictures:,}",
+                    f"{row.error:.2%}",
+                    f"{row.refused:.2%}",
+                    f"{row.ok:.2%}",
+                    "–" if row.right_of_ok is None else f"{row.right_of_ok:.2%}",
+                    "–" if row.ece is None else f"{row.ece:.4f}",
+                    "–" if row.auroc is None else f"{row.auroc:.4f}",
+                ]
+                for row in rows
+            ]
+            if rows is found.corruptions:
+                mean = sum(row.error for row in rows) / len(rows)
+                cells.append(["mean of the corruptions", "", f"{mean:.2%}", "", "", "", "", ""])
+            what = "Error: another digit or, of a digit, a refusal; of pictures without a digit, an answer."
+            parts.append(html.table(_SERVED, cells, f"{caption} {what}"))
+    return parts
 
 
 def details(scores: Sequence[SetScore]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +144,21 @@ def selective(evaluation: Evaluation, name: str = "risk") -> str:
         ["coverage", "confidence ≥", "wrong", "risk"], rows, "Risk: share wrong among the pictures covered."
     )
     return f'<div class="row">{chart}{table}</div>'
+
+
+def students(manifest: Mapping[str, Any]) -> list[str]:
+    """What the accuracy owes to chance: the networks that were trained alike."""
+    students = manifest.get("students")
+    if not students or len(students["losses"]) < 2:
+        return []
+    accuracies = np.array(students["test_accuracies"])
+    rows = [
+        [f"{i + 1}{' (released)' if i == students['released'] else ''}", f"{loss:.5f}", f"{accuracy:.2%}"]
+        for i, (loss, accuracy) in enumerate(zip(students["losses"], accuracies, strict=True))
+    ]
+    rows.append(["mean ± standard deviation", "", f"{accuracies.mean():.3%} ± {100 * accuracies.std(ddof=1):.3f}"])
+    caption = (
+        "Networks trained alike from other random starts. The one with the least loss on the validation pictures, plain and "
+        "distorted, was released; the test set was measured afterwards."
+    )
+    return ["<h3>Students</h3>", html.table(["student", "validation loss", "accuracy, mnist_test"], rows, caption)]

@@ -84,6 +84,14 @@ class Calibration(Part):
     data: list[DataSet] = Field(description="What they were fitted on.")
 
 
+class Students(Part):
+    """The networks that were trained alike, of which one was released: what its accuracy owes to chance."""
+
+    released: int = Field(ge=0, description="Which of them is in this version, from 0.")
+    losses: list[float] = Field(description="What it was chosen by: the loss of each on the validation pictures.")
+    test_accuracies: list[float] = Field(description="Accuracy of each on MNIST's test set, measured afterwards.")
+
+
 class Manifest(Part):
     """What a version of the model is, expects and was measured to do."""
 
@@ -108,6 +116,7 @@ class Manifest(Part):
     parent: int | None = Field(
         None, ge=1, description="Version whose network this is, recalibrated; null: a new network."
     )
+    students: Students | None = Field(None, description="The networks that were trained alike.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image
 
 from trainer import figures, html
 from trainer.curves import training
+from trainer.errors import DataError
 from trainer.manifest import Thresholds
 from trainer.measure import Evaluation, SetScore, assess, assess_refusals
 from trainer.report import evaluation_report, model_card
 from trainer.sections import calibration
+from trainer.served import load_served
 
 Parse = Callable[[str], Any]
 HISTORY = [
@@ -95,6 +98,17 @@ def test_the_card_tells_all_and_shows_no_picture(
     assert len(page.all("svg")) == 5
 
 
+def test_the_card_tells_what_the_accuracy_owes_to_chance(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse
+) -> None:
+    students = {"released": 1, "losses": [0.03, 0.02, 0.04], "test_accuracies": [0.9978, 0.9980, 0.9982]}
+    text = parse(model_card({**manifest, "students": students}, evaluation, HISTORY)).text
+    assert "2 (released)" in text
+    assert "99.800% ± 0.020" in text
+    alone = {name: values[:1] if isinstance(values, list) else 0 for name, values in students.items()}
+    assert "Students" not in parse(model_card({**manifest, "students": alone}, evaluation, HISTORY)).text
+
+
 def test_the_card_is_the_same_bytes_each_time(manifest: dict[str, Any], evaluation: Evaluation) -> None:
     assert model_card(manifest, evaluation, HISTORY) == model_card(manifest, evaluation, HISTORY)
 
@@ -149,6 +163,27 @@ def test_the_card_tells_of_other_sets_and_corruptions_in_figures(
     page = parse(model_card(manifest, evaluation, HISTORY))
     assert "unlike MNIST's" not in page.text
     assert "None" not in page.text
+
+
+def test_the_card_tells_what_a_running_service_answered(
+    manifest: dict[str, Any], evaluation: Evaluation, parse: Parse, tmp_path: Path
+) -> None:
+    def row(name: str, error: float, **more: float) -> dict[str, Any]:
+        empty = dict.fromkeys(("right_of_ok", "ece", "ece_low", "ece_high", "auroc"))
+        return {"name": name, "pictures": 40, "error": error, "ok": 0.5, "refused": 0.25, **empty, **more}
+
+    rows = {"sets": [row("doodles", 0.075, auroc=0.9876)], "corruptions": [row("fog", 0.01), row("zigzag", 0.04)]}
+    path = tmp_path / "served.json"
+    path.write_text(json.dumps(rows))
+    page = parse(model_card(manifest, evaluation, HISTORY, served=load_served(path)))
+    for words in ("Through the service", "doodles", "7.50%", "0.9876", "zigzag", "4.00%", "2.50%"):
+        assert words in page.text, words
+    del rows["sets"][0]["ok"]
+    path.write_text(json.dumps(rows))
+    with pytest.raises(DataError, match=r"served\.json: not what benchmarks\.accuracy --json writes: sets\.0\.ok"):
+        load_served(path)
+    with pytest.raises(DataError, match="No such file"):
+        load_served(tmp_path / "none.json")
 
 
 def test_the_card_names_what_it_was_calibrated_on(
