@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import to_canvas
-from trainer.pens import Stroke, drawn, pose
+from trainer.pens import Stroke, drawn, pose, smooth
 
 _LETTERS = "".join(c for c in string.ascii_letters if c not in "oOlISZBgqbzsiDQGyj")
 _SYMBOLS = "#$%&*+<=>?@[]^{}~"
@@ -51,6 +51,39 @@ def drawn_glyph(rng: np.random.Generator) -> NDArray[np.uint8]:
     strokes = fonts[int(rng.integers(len(fonts)))]
     bent = _bent(strokes[int(rng.integers(len(strokes)))], rng)
     return drawn(pose(bent, rng.uniform(0.65, 1.3), rng.normal(0.05, 0.15), rng.normal(0, 0.1)), rng, (2.5, 8.0))
+
+
+def invented_glyph(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A sign of no script, uint8 `[28, 28]`: two to five lines, hooks, bows and rings between the knots of a grid.
+
+    The world has more letters than any font; what they share is that they are made of a few such strokes.
+    """
+    strokes = []
+    count = int(rng.choice([2, 3, 4, 5], p=[0.2, 0.4, 0.3, 0.1]))
+    for _ in range(count):
+        kind = rng.uniform(0.15 if count == 2 else 0.0, 1.0)  # a ring with one line more would be a 6, a 9 or a Q
+        if kind < 0.15:
+            turn = np.linspace(0, 2 * np.pi, 14) + rng.uniform(0, 6.3)
+            ring = np.stack([np.cos(turn), np.sin(turn)], 1) * rng.uniform(0.1, 0.3) * rng.uniform(0.7, 1.3, 2)
+            strokes.append(ring + rng.uniform(0.2, 0.8, 2))
+            continue
+        knots = _knots(rng, 2 if kind < 0.6 else 3 if kind < 0.92 else 4)
+        strokes.append(smooth(knots) if kind < 0.6 or rng.random() < 0.4 else _dense(knots))
+    return drawn(pose(_bent(strokes, rng), rng.uniform(0.6, 1.3), rng.normal(0, 0.12), 0.0), rng, (2.5, 8.0))
+
+
+def _knots(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """`count` places on a grid of three by four, each a little off; the way between two is mostly level or upright."""
+    at = rng.integers(0, (3, 4))
+    places = [at]
+    while len(places) < count:
+        step = rng.integers(0, (3, 4))
+        straight = rng.random()
+        if straight < 0.75:
+            step[int(straight < 0.37)] = at[int(straight < 0.37)]
+        if (step != at).any():
+            places.append(at := step)
+    return np.array(places) / (2, 3) + rng.normal(0, 0.04, (count, 2))
 
 
 def printed_glyph(rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What is not one whole digit: scribbles, letters and signs, doodles, pieces of digits, touching digits, textures, empty paper.
+"""What is not one whole digit: letters and signs, real and invented, scribbles, doodles, pieces of digits, textures, empty paper.
 
 Every kind ends as a normalised 28×28 picture, since that is what the model is shown of them. Pieces that a person would still
 read as a digit (the upper half of an 8 is a 0, the right half of a 4 a 1) are left out.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import CANVAS, to_canvas
-from trainer.glyphs import drawn_glyph, printed_glyph
+from trainer.glyphs import drawn_glyph, invented_glyph, printed_glyph
 from trainer.pens import Stroke, drawn, pose, scribble_strokes, smooth
 
 _HALVES = {0: "lrtb", 2: "lrb", 3: "lrtb", 5: "lrtb", 6: "l", 8: "lr", 9: "l", 4: "l"}
@@ -31,13 +31,14 @@ def draw_outliers(
         return digits[:0]
     rng = np.random.default_rng(seed)
     kinds: list[tuple[float, Kind]] = [
-        (0.10, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
-        (0.30, lambda: drawn_glyph(rng)),
-        (0.10, lambda: printed_glyph(rng)),
-        (0.13, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
-        (0.13, lambda: _piece(digits, labels, rng)),
-        (0.11, lambda: _touching(digits, rng)),
-        (0.13, lambda: _texture(rng)),
+        (0.07, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
+        (0.28, lambda: drawn_glyph(rng)),
+        (0.27, lambda: invented_glyph(rng)),
+        (0.07, lambda: printed_glyph(rng)),
+        (0.09, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
+        (0.08, lambda: _piece(digits, labels, rng)),
+        (0.07, lambda: _touching(digits, rng)),
+        (0.07, lambda: _texture(rng)),
     ]
     choice = rng.choice(len(kinds), count, p=[share for share, _ in kinds])
     return np.stack([kinds[k][1]() for k in choice])

@@ -59,7 +59,7 @@ def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) 
     parts = [Part("mnist_train", images, labels, len(images), mnist.sha256["train_images"])]
 
     def add(name: str, share: float, pictures: NDArray[np.uint8], answers: NDArray[np.int64]) -> None:
-        each = min(len(pictures), round(share * len(chosen)))
+        each = round(share * len(chosen)) if len(pictures) else 0
         if each:
             parts.append(Part(name, pictures, answers, each, hashlib.sha256(pictures[:1000].tobytes()).hexdigest()))
 
@@ -89,7 +89,7 @@ def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) 
 def make_epoch(pool: Pool, recipe: Recipe, epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], dict[str, str]]:
     """Epoch number `epoch` (from 0): its pictures and labels in their order, and the hashes of order and pictures."""
     taken = np.random.default_rng([recipe.seed, TAKEN, epoch])
-    chosen = [taken.permutation(len(part.images))[: part.each] for part in pool.parts]
+    chosen = [_taken(len(part.images), part.each, taken) for part in pool.parts]
     order = np.random.default_rng([recipe.seed, ORDER, epoch]).permutation(pool.pictures)
     images = np.concatenate([part.images[some] for part, some in zip(pool.parts, chosen, strict=True)])[order]
     labels = np.concatenate([part.labels[some] for part, some in zip(pool.parts, chosen, strict=True)])[order]
@@ -99,3 +99,9 @@ def make_epoch(pool: Pool, recipe: Recipe, epoch: int) -> tuple[NDArray[np.uint8
         "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
     }
     return images, labels.astype(np.int64), hashes
+
+
+def _taken(stock: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` of the places in a stock, none a second time before every other was taken."""
+    rounds = [rng.permutation(stock) for _ in range(-(-count // stock))]
+    return np.concatenate(rounds)[:count]

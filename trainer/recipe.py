@@ -45,7 +45,7 @@ class Recipe(_Frozen):
 
     network: Network = STUDENT
     students: int = Field(3, ge=1)
-    epochs: int = Field(30, ge=1)
+    epochs: int = Field(26, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
     teacher_epochs: int = Field(14, ge=1)
     batch_norm_momentum: float = 0.95
@@ -56,7 +56,7 @@ class Recipe(_Frozen):
     warmup_epochs: float = 1.0
     weight_decay: float = 1e-2
     average_momentum: float = 0.998
-    digit_probability_weight: float = 0.3
+    digit_probability_weight: float = 1.0
     distillation: float = 0.9
     distillation_temperature: float = 3.0
 
@@ -72,8 +72,8 @@ class Recipe(_Frozen):
     drawn_share: float = 0.15
     printed_share: float = 0.03
     restyled_share: float = 0.04
-    outlier_share: float = 0.25
-    collected_share: float = 0.05
+    outlier_share: float = 0.4
+    collected_share: float = 0.08
     stock: float = 3.0  # what is drawn is drawn for so many epochs' need, and each epoch takes its share of it
 
     kept_digits: float = 0.998

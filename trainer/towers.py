@@ -1,6 +1,6 @@
 """Networks trained side by side on the same batches, each with a running average of its weights.
 
-Labels teach them, and where there are teachers, what those say of each picture: G. Hinton, O. Vinyals, J. Dean, "Distilling the
+Labels teach them, and where there are teachers, what those say of each digit: G. Hinton, O. Vinyals, J. Dean, "Distilling the
 knowledge in a neural network" (2015), with teacher and student looking at the same distorted picture as in L. Beyer et al.,
 "Knowledge distillation: a good teacher is patient and consistent" (CVPR 2022). The average is an exponential one over steps:
 B. Polyak, A. Juditsky, "Acceleration of stochastic approximation by averaging" (1992).
@@ -94,7 +94,7 @@ class Towers:
             for model in self.models:
                 answer = model(images, training=True)
                 each = self._digit_loss(answer["digits"], labels, taught) * is_digit
-                whether = self._whether_loss(answer["is_digit"][:, 0], is_digit, taught)
+                whether = tf.nn.sigmoid_cross_entropy_with_logits(is_digit, answer["is_digit"][:, 0])
                 total += tf.reduce_mean(each) + self._recipe.digit_probability_weight * tf.reduce_mean(whether)
                 hit = tf.cast(tf.equal(tf.argmax(answer["digits"], 1), labels), tf.float32)
                 right += tf.reduce_sum(hit * is_digit) / digits
@@ -104,35 +104,26 @@ class Towers:
         count = len(self.models)
         return total / count, right / count
 
-    def _taught(self, images: Any) -> tuple[Any, Any] | None:
-        """What the teachers say on average: softened probabilities `[B, 10]`, and of being a digit `[B]`."""
+    def _taught(self, images: Any) -> Any:
+        """What the teachers say on average of which digit it is: softened probabilities `[B, 10]`; None without teachers."""
         import tensorflow as tf
 
         if not self._teachers:
             return None
-        answers = [teacher(images, training=False) for teacher in self._teachers]
         heat = self._recipe.distillation_temperature
-        soft = tf.add_n([tf.nn.softmax(answer["digits"] / heat) for answer in answers]) / len(answers)
-        whether = tf.add_n([tf.sigmoid(answer["is_digit"][:, 0]) for answer in answers]) / len(answers)
-        return soft, whether
+        answers = [tf.nn.softmax(teacher(images, training=False)["digits"] / heat) for teacher in self._teachers]
+        return tf.add_n(answers) / len(answers)
 
-    def _digit_loss(self, values: Any, labels: Any, taught: tuple[Any, Any] | None) -> Any:
+    def _digit_loss(self, values: Any, labels: Any, taught: Any) -> Any:
         import tensorflow as tf
 
         own = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), values)
         if taught is None:
             return own
         share, heat = self._recipe.distillation, self._recipe.distillation_temperature
-        soft = tf.nn.softmax_cross_entropy_with_logits(taught[0], values / heat)
-        soft -= tf.reduce_sum(tf.math.xlogy(taught[0], 1 / tf.maximum(taught[0], 1e-9)), 1)  # the divergence alone
+        soft = tf.nn.softmax_cross_entropy_with_logits(taught, values / heat)
+        soft -= tf.reduce_sum(tf.math.xlogy(taught, 1 / tf.maximum(taught, 1e-9)), 1)  # the divergence alone
         return (1 - share) * own + share * heat**2 * soft
-
-    def _whether_loss(self, values: Any, is_digit: Any, taught: tuple[Any, Any] | None) -> Any:
-        import tensorflow as tf
-
-        share = self._recipe.distillation if taught else 0.0
-        target = is_digit if taught is None else (1 - share) * is_digit + share * taught[1]
-        return tf.nn.sigmoid_cross_entropy_with_logits(target, values)
 
     def _average(self) -> None:
         import tensorflow as tf
