@@ -14,10 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-COVERAGE = 0.986
-"""What publishing asks of MNIST's validation digits. Some of them are labelled wrong, which a threshold cannot mend: to keep the
-promise of `wrong_of_ok` among those it would have to call many a plain digit uncertain."""
-
 SUREST_LOGIT = 4.0
 """Beyond ± this the logit of `digit_probability`, 0.018 and 0.982, no longer changes the temperature."""
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from trainer import graph, html, lite, report
 from trainer.augment import augment
-from trainer.calibrate import COVERAGE, Calibration, Rates, fit
+from trainer.calibrate import Calibration, Rates, fit
 from trainer.data import Mnist
 from trainer.errors import PublishError
 from trainer.evaluate import Signature, load_signature, survey
@@ -123,7 +123,7 @@ def _calibrate(
     distorted = augment(pool.validation_images, recipe, [recipe.seed, DISTORTED])
     digits, is_digit = graph.answers(network, np.concatenate([pool.validation_images, distorted]))
     _, outliers = graph.answers(network, pool.validation_outliers)
-    asked = Rates(recipe.kept_digits, recipe.wrong_of_ok, COVERAGE)
+    asked = Rates(recipe.kept_digits, recipe.wrong_of_ok, recipe.coverage)
     labels = np.concatenate([pool.validation_labels, pool.validation_labels])
     calibration = fit(digits, labels, is_digit, outliers, asked, plain=len(pool.validation_labels))
     sets = {
