@@ -32,13 +32,13 @@ def draw_outliers(
     rng = np.random.default_rng(seed)
     kinds: list[tuple[float, Kind]] = [
         (0.07, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
-        (0.28, lambda: drawn_glyph(rng)),
-        (0.27, lambda: invented_glyph(rng)),
+        (0.26, lambda: drawn_glyph(rng)),
+        (0.24, lambda: invented_glyph(rng)),
         (0.07, lambda: printed_glyph(rng)),
         (0.09, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
         (0.08, lambda: _piece(digits, labels, rng)),
         (0.07, lambda: _touching(digits, rng)),
-        (0.07, lambda: _texture(rng)),
+        (0.12, lambda: _texture(rng)),
     ]
     choice = rng.choice(len(kinds), count, p=[share for share, _ in kinds])
     return np.stack([kinds[k][1]() for k in choice])
@@ -106,7 +106,7 @@ def _columns(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
-    kind = int(rng.integers(6))
+    kind = int(rng.integers(8))
     if kind <= 1:  # paper grain, stains and shadows: noise at some scale, cut at some level or left soft
         grain = int(rng.integers(3, 29))
         noise = cv2.resize(rng.normal(0, 1, (grain, grain)), (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
@@ -125,6 +125,14 @@ def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
         return to_canvas(dots)
     if kind == 4:  # nothing, or hardly anything
         return np.clip(rng.normal(0, rng.uniform(0, 25), (CANVAS, CANVAS)), 0, 255).astype(np.uint8)
+    if kind <= 6:  # specks: single pixels here and there, all over or where a digit would be
+        specks = np.zeros((CANVAS, CANVAS), np.uint8)
+        edge = int(rng.integers(0, 9))
+        inner = specks[edge : CANVAS - edge, edge : CANVAS - edge]
+        inner[:] = rng.integers(60, 256, inner.shape) * (rng.random(inner.shape) < rng.uniform(0.03, 0.7))
+        return np.asarray(
+            cv2.GaussianBlur(specks, (3, 3), rng.uniform(0.3, 0.8)) if rng.random() < 0.4 else specks, np.uint8
+        )
     frame = np.zeros((60, 60), np.uint8)  # rulings and the corner of a form's cell
     for _ in range(int(rng.integers(1, 4))):
         at = int(rng.integers(2, 58))
