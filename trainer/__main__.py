@@ -19,17 +19,7 @@ from trainer.recipe import QUICK, Recipe
 from trainer.runs import Run, RunConfig
 
 # What the command line can set of the recipe.
-_RECIPE = (
-    "epochs",
-    "teacher_epochs",
-    "polish_epochs",
-    "students",
-    "seed",
-    "batch_size",
-    "limit",
-    "validation",
-    "precision",
-)
+_RECIPE = ("epochs", "teacher_epochs", "students", "seed", "batch_size", "limit", "validation", "precision")
 _ARTIFACTS = Path("artifacts/digits")
 
 
@@ -73,7 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--quick", action="store_true", help="one student, a few epochs, no teachers: some minutes")
     train.add_argument("--epochs", type=int, help="of the students")
     train.add_argument("--teacher-epochs", type=int, metavar="EPOCHS")
-    train.add_argument("--polish-epochs", type=int, metavar="EPOCHS", help="at the end, on pictures distorted less")
     train.add_argument("--students", type=int, metavar="N", help="trained side by side; the best of them is released")
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)

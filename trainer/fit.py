@@ -24,13 +24,12 @@ _MARKS = (0.99, 0.995)
 
 @dataclass(frozen=True)
 class Phase:
-    """`networks` trained side by side for `epochs` by `recipe`, the first of them epoch number `first` (from 0) of the run."""
+    """`networks` trained side by side for `epochs`, the first of them epoch number `first` (from 0) of the run."""
 
-    name: Literal["teachers", "students", "polish"]
+    name: Literal["teachers", "students"]
     networks: tuple[Network, ...]
     first: int
     epochs: int
-    recipe: Recipe
 
     @property
     def end(self) -> int:
@@ -41,12 +40,12 @@ class Phase:
 def phases(recipe: Recipe) -> list[Phase]:
     """What the recipe trains, in order."""
     students = (recipe.network,) * recipe.students
-    first = recipe.teacher_epochs if recipe.teachers else 0
-    plan = [Phase("teachers", recipe.teachers, 0, first, recipe)] if first else []
-    plan.append(Phase("students", students, first, recipe.epochs, recipe))
-    if recipe.polish_epochs:
-        plan.append(Phase("polish", students, plan[-1].end, recipe.polish_epochs, recipe.polishing()))
-    return plan
+    if not recipe.teachers:
+        return [Phase("students", students, 0, recipe.epochs)]
+    return [
+        Phase("teachers", recipe.teachers, 0, recipe.teacher_epochs),
+        Phase("students", students, recipe.teacher_epochs, recipe.epochs),
+    ]
 
 
 def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
@@ -68,20 +67,16 @@ def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
         for phase in plan:
             if len(history) > phase.end or (len(history) == phase.end and phase is not plan[-1]):
                 continue
-            taught = bool(recipe.teachers) and phase.name != "teachers"
-            teachers = _taught_by(recipe, run.config.precision, state) if taught else []
+            teachers = [] if phase is plan[0] else _taught_by(recipe, run.config.precision, towers, state)
             towers = _begin(phase, run, steps, teachers)
             if len(history) > phase.first:
                 towers.restore(state)
-            elif phase.name == "polish":
-                set_all(towers.models, named(state, "average"))
-                set_all(towers.averaged, named(state, "average"))
             for epoch in range(len(history), phase.end):
-                row = _one_epoch(towers, phase, epoch, pool, progress)
+                row = _one_epoch(towers, phase, epoch, pool, recipe, progress)
                 history.append(row)
                 run.save(towers.state() | _kept(teachers), history)
                 progress.epoch_done(row)
-            state = towers.state() | _kept(teachers)
+            state = towers.state()
     assert towers is not None
     say_times(history)
     return towers.averaged, history
@@ -91,10 +86,10 @@ def students_of(run: Run) -> tuple[list[Any], History]:
     """The students as the run's newest checkpoint left them. Raises `RunError`, or `TrainerError` before the first of theirs."""
     state, history = run.newest()
     recipe = run.config.recipe
-    students = next(phase for phase in phases(recipe) if phase.name == "students")
-    if len(history) <= students.first:
+    plan = phases(recipe)[-1]
+    if len(history) <= plan.first:
         raise TrainerError(f"{run.folder}: has no finished epoch of a student yet")
-    models = [build(network, recipe, "float32") for network in students.networks]
+    models = [build(network, recipe, "float32") for network in plan.networks]
     set_all(models, named(state, "average"))
     return models, history
 
@@ -113,12 +108,13 @@ def say_times(history: History) -> None:
 def _begin(phase: Phase, run: Run, steps: int, teachers: Sequence[Any]) -> Towers:
     import keras
 
-    keras.utils.set_random_seed(phase.recipe.seed + phase.first)
-    return Towers(phase.networks, phase.recipe, run.config.precision, steps, phase.epochs, teachers)
+    recipe = run.config.recipe
+    keras.utils.set_random_seed(recipe.seed + phase.first)
+    return Towers(phase.networks, recipe, run.config.precision, steps, phase.epochs, teachers)
 
 
-def _taught_by(recipe: Recipe, precision: str, state: Arrays) -> list[Any]:
-    """The teachers: as the state after their own phase has them, or as later ones keep them."""
+def _taught_by(recipe: Recipe, precision: str, trained: Towers | None, state: Arrays) -> list[Any]:
+    """The teachers: as they have just been trained, or as a checkpoint of the students' phase holds them."""
     models = [build(network, recipe, precision) for network in recipe.teachers]
     set_all(models, named(state, "teacher") or named(state, "average"))
     return models
@@ -129,8 +125,10 @@ def _kept(teachers: Sequence[Any]) -> Arrays:
     return {f"teacher_{i:04d}": array for i, array in enumerate(every)}
 
 
-def _one_epoch(towers: Towers, phase: Phase, epoch: int, pool: Pool, progress: Progress) -> dict[str, Any]:
-    started, recipe = time.monotonic(), phase.recipe
+def _one_epoch(
+    towers: Towers, phase: Phase, epoch: int, pool: Pool, recipe: Recipe, progress: Progress
+) -> dict[str, Any]:
+    started = time.monotonic()
     images, labels, hashes = make_epoch(pool, recipe, epoch)
     towers.begin_epoch(epoch)
     figures = []

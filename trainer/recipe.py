@@ -34,8 +34,7 @@ TEACHERS = (
 class Recipe(_Frozen):
     """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures.
 
-    First the `teachers` are trained side by side on labels, then `students` copies of `network` on what the teachers say, at
-    last on pictures that are distorted less.
+    First the `teachers` are trained side by side on labels, then `students` copies of `network` on what the teachers say.
     """
 
     seed: int = 1
@@ -49,7 +48,6 @@ class Recipe(_Frozen):
     epochs: int = Field(26, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
     teacher_epochs: int = Field(14, ge=1)
-    polish_epochs: int = Field(5, ge=0)
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
 
@@ -71,11 +69,6 @@ class Recipe(_Frozen):
     thickness: float = 0.35
     accidents: float = 0.25
 
-    # Shares of the above, for the last epochs of the students.
-    polish_learning_rate: float = 0.2
-    polish_distortion: float = 0.6
-    polish_accidents: float = 0.2
-
     drawn_share: float = 0.15
     printed_share: float = 0.03
     restyled_share: float = 0.04
@@ -89,14 +82,6 @@ class Recipe(_Frozen):
     wrong_of_ok: float = 0.001
     coverage: float = 0.986
 
-    def polishing(self) -> Recipe:
-        """What holds for the polish epochs: less distortion, fewer accidents, a lower learning rate."""
-        milder = ("rotation", "scale", "shear", "shift", "perspective", "elastic", "thickness")
-        changed = {name: self.polish_distortion * getattr(self, name) for name in milder}
-        changed["accidents"] = self.polish_accidents * self.accidents
-        changed["learning_rate"] = self.polish_learning_rate * self.learning_rate
-        return self.model_copy(update=changed)
 
-
-QUICK = {"teachers": (), "students": 1, "epochs": 6, "polish_epochs": 0, "stock": 1.0, "outlier_share": 0.15}
+QUICK = {"teachers": (), "students": 1, "epochs": 6, "stock": 1.0, "outlier_share": 0.15}
 """What `train --quick` changes: one student learns from labels alone."""

@@ -22,6 +22,7 @@ from trainer.manifest import Manifest
 from trainer.npz import load_pictures
 from trainer.pens import draw_digits
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for the training
 VERIFY = f"{sys.executable} -m service verify"
 
 

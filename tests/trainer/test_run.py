@@ -70,6 +70,7 @@ def test_a_killed_run_is_resumed_with_the_same_hashes(trained: Trained, tmp_path
     assert (artifacts / "1" / "SHA256SUMS").read_text() == checksums(artifacts / "1")
 
 
+@pytest.mark.timeout(200)
 def test_export_publishes_the_next_version_and_leaves_the_others_alone(trained: Trained) -> None:
     before = content(trained.artifact)
     done = run_trainer("export", trained.run, "--data", trained.data, "--artifacts", trained.artifacts, "--any-data")
@@ -80,6 +81,7 @@ def test_export_publishes_the_next_version_and_leaves_the_others_alone(trained: 
     assert content(second)["golden.npz"]
 
 
+@pytest.mark.timeout(200)
 def test_a_version_that_verification_refuses_is_not_published(trained: Trained, tmp_path: Path) -> None:
     done = run_trainer(
         "export", trained.run, "--data", trained.data, "--artifacts", tmp_path, "--any-data", "--verify", "false"
@@ -89,6 +91,7 @@ def test_a_version_that_verification_refuses_is_not_published(trained: Trained, 
     assert [p.name for p in tmp_path.iterdir()] == [".lock"]
 
 
+@pytest.mark.timeout(200)
 def test_a_disk_that_takes_no_more_is_one_clear_line(trained: Trained, tmp_path: Path) -> None:
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
