@@ -79,7 +79,7 @@ class Recipe(_Frozen):
     # What the thresholds are chosen for, on the validation digits. Some of these are labelled wrong, which no threshold can mend:
     # where both cannot be had, `wrong_of_ok` yields to `coverage` rather than calling many a plain digit uncertain.
     kept_digits: float = 0.998
-    wrong_of_ok: float = 0.0005
+    wrong_of_ok: float = 0.0002
     coverage: float = 0.986
 
 
