@@ -15,7 +15,7 @@ from trainer.data import Mnist, load_mnist
 
 ROOT = Path(__file__).parent.parent
 RECIPE = [
-    "--epochs", "3", "--teacher-epochs", "1", "--students", "2", "--batch-size", "32", "--validation", "300",
+    "--epochs", "6", "--teacher-epochs", "2", "--students", "2", "--batch-size", "32", "--validation", "300",
     "--precision", "float32", "--any-data",
 ]  # fmt: skip
 
