@@ -5,7 +5,6 @@ Measured is the exported graph through its signature, as a service would ask it,
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from trainer.data import Mnist
 from trainer.errors import TrainerError
 from trainer.manifest import Thresholds
 from trainer.measure import Evaluation, SetScore, Survey, assess, assess_refusals
-from trainer.npz import NO_DIGIT, Pictures
+from trainer.npz import NO_DIGIT, Pictures, fingerprint
 
 Images = NDArray[np.uint8]
 Signature = Callable[[Images], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -78,7 +77,7 @@ def noise(images: Images, count: int = 1000) -> list[Pictures]:
             images=drawn,
             labels=np.full(len(drawn), NO_DIGIT, np.int64),
             files=np.full(len(drawn), name),
-            sha256=hashlib.sha256(drawn.tobytes()).hexdigest(),
+            sha256=fingerprint(drawn),
         )
         for name, drawn in (("noise", even), ("shuffled_digits", shuffled))
     ]

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from trainer.augment import augment
 from trainer.data import Mnist, split
 from trainer.glyphs import print_digits
-from trainer.npz import Pictures
+from trainer.npz import NO_DIGIT, Pictures, fingerprint
 from trainer.outliers import draw_outliers
 from trainer.pens import draw_digits
 from trainer.recipe import Recipe
 from trainer.restyle import restyle
 
-NO_DIGIT = -1
 DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT, DISTORTED, PRINTED, TAKEN, RESTYLED = range(1, 10)
 """Streams of randomness: [seed, stream, …]."""
 
@@ -61,7 +60,7 @@ def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) 
     def add(name: str, share: float, pictures: NDArray[np.uint8], answers: NDArray[np.int64]) -> None:
         each = round(share * len(chosen)) if len(pictures) else 0
         if each:
-            parts.append(Part(name, pictures, answers, each, hashlib.sha256(pictures[:1000].tobytes()).hexdigest()))
+            parts.append(Part(name, pictures, answers, each, fingerprint(pictures[:1000])))
 
     def stock(share: float) -> int:
         return round(share * recipe.stock * len(chosen))
