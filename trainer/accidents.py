@@ -83,13 +83,29 @@ def ruling(image: Image, rng: Random) -> Image:
 
 
 def neighbour(image: Image, rng: Random) -> Image:
-    """The end of a stroke of the digit beside, at an edge."""
+    """What a cut between two digits left of the one beside: the end of a stroke at an edge, or a slice that touches the digit."""
+    if rng.random() < 0.5:
+        return _slice_beside(image, rng)
     start, way = rng.uniform(2, 26), rng.normal(0, 4, 2)
     points = np.array([[-2, start], [rng.uniform(0, 2), start + way[0]], [rng.uniform(-1, 4), start + way[0] + way[1]]])
     layer = np.zeros_like(image)
     line = np.round(points * 16).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(layer, [line], False, int(rng.uniform(120, 256)), int(rng.integers(1, 4)), cv2.LINE_AA, 4)
     return _uint8(np.maximum(image, np.rot90(layer, 2 * int(rng.integers(2)))))
+
+
+def _slice_beside(image: Image, rng: Random) -> Image:
+    """The outermost columns of a digit, here of the picture's own, where those of another would stand."""
+    inked = np.flatnonzero(image.max(0) > 90)
+    if not len(inked) or inked[-1] - inked[0] < 8:  # a slice of a 1 is another 1
+        return image
+    left, right, width = int(inked[0]), int(inked[-1]) + 1, int(rng.integers(1, 3))
+    gap = int(rng.integers(-1, 2))
+    source, at = (right - width, left - gap - width) if rng.random() < 0.5 else (left, right + gap)
+    at = min(max(at, 0), CANVAS - width)
+    beside = image.copy()
+    np.maximum(image[:, at : at + width], image[:, source : source + width], out=beside[:, at : at + width])
+    return beside
 
 
 def cloud(image: Image, rng: Random) -> Image:

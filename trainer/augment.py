@@ -1,5 +1,7 @@
 """Augmentation of 28×28 pictures: one resampling for every geometric distortion, the stroke's thickness, and seldom an accident.
 
+Each picture has a strength of its own, so that most are seen about as they were written and the ends of the range are still met.
+
 Elastic distortion after P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to visual
 document analysis" (ICDAR 2003), with the displacement drawn on a coarse grid and interpolated; occlusion after T. DeVries,
 G. Taylor, "Improved regularization of convolutional neural networks with cutout" (2017).
@@ -31,8 +33,9 @@ def augment(images: NDArray[np.uint8], recipe: Recipe, seed: list[int]) -> NDArr
 
 def _augment_chunk(images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator) -> None:
     count = len(images)
-    maps = _maps(count, recipe, rng)
-    thickness = rng.uniform(-1, 1, count) * (rng.random(count) < recipe.thickness)
+    strength = rng.uniform(recipe.mildest, 1, count)
+    maps = _maps(strength, recipe, rng)
+    thickness = strength * rng.uniform(-1, 1, count) * (rng.random(count) < recipe.thickness)
     accident = np.where(rng.random(count) < recipe.accidents, rng.integers(len(ACCIDENTS), size=count), -1)
     for i, image in enumerate(images):
         changed = cv2.remap(image, maps[i, 0], maps[i, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -43,13 +46,14 @@ def _augment_chunk(images: NDArray[np.uint8], out: NDArray[np.uint8], recipe: Re
         out[i] = changed
 
 
-def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Where each picture's pixels come from: float32 `[count, 2, 28, 28]`, x then y."""
-    angle = np.deg2rad(rng.uniform(-recipe.rotation, recipe.rotation, count))
-    scale = np.exp(rng.uniform(-recipe.scale, recipe.scale, (count, 2)))
-    shear = rng.uniform(-recipe.shear, recipe.shear, count)
-    shift = rng.uniform(-recipe.shift, recipe.shift, (count, 2, 1, 1))
-    tilt = rng.uniform(-recipe.perspective, recipe.perspective, (count, 2))
+def _maps(strength: NDArray[np.float64], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Where each picture's pixels come from: float32 `[count, 2, 28, 28]`, x then y; `strength` float64 `[count]`, 0 to 1."""
+    count, each = len(strength), strength[:, None]
+    angle = strength * np.deg2rad(rng.uniform(-recipe.rotation, recipe.rotation, count))
+    scale = np.exp(each * rng.uniform(-recipe.scale, recipe.scale, (count, 2)))
+    shear = strength * rng.uniform(-recipe.shear, recipe.shear, count)
+    shift = each[..., None, None] * rng.uniform(-recipe.shift, recipe.shift, (count, 2, 1, 1))
+    tilt = each * rng.uniform(-recipe.perspective, recipe.perspective, (count, 2))
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
     lean = np.zeros((count, 2, 2))
@@ -60,7 +64,7 @@ def _maps(count: int, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.fl
     depth = 1 + np.einsum("ni,ihw->nhw", tilt / middle, places)
     maps = np.einsum("nij,jhw->nihw", lean @ turn, places) / depth[:, None] + middle + shift
     if recipe.elastic:
-        coarse = rng.normal(0, recipe.elastic, (count, 2, _GRID, _GRID))
+        coarse = each[..., None, None] * rng.normal(0, recipe.elastic, (count, 2, _GRID, _GRID))
         basis = cv2.resize(np.eye(_GRID), (_GRID, CANVAS), interpolation=cv2.INTER_CUBIC)
         maps += np.einsum("hi,ncij,wj->nchw", basis, coarse, basis, optimize=True)
     return np.asarray(maps, np.float32)

@@ -55,7 +55,8 @@ def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
     """
     recipe = run.config.recipe
     plan = phases(recipe)
-    steps = -(-pool.pictures // recipe.batch_size)
+    pools = {"teachers": pool.digits_only(), "students": pool}
+    steps = {name: -(-taken.pictures // recipe.batch_size) for name, taken in pools.items()}
     state, history = run.newest()
     if history:
         say(f"resumed after epoch {len(history)} of {plan[-1].end}")
@@ -63,16 +64,17 @@ def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
         parts = ", ".join(f"{part.name} {part.each:,}" for part in pool.parts)
         say(f"training in {run.config.precision}: {pool.pictures:,} pictures an epoch ({parts}), {plan[-1].end} epochs")
     towers: Towers | None = None
-    with Progress(plan[-1].end, steps, done=len(history)) as progress:
+    each = [steps[phase.name] for phase in plan for _ in range(phase.epochs)]
+    with Progress(each, done=len(history)) as progress:
         for phase in plan:
             if len(history) > phase.end or (len(history) == phase.end and phase is not plan[-1]):
                 continue
             teachers = [] if phase is plan[0] else _taught_by(recipe, run.config.precision, towers, state)
-            towers = _begin(phase, run, steps, teachers)
+            towers = _begin(phase, run, steps[phase.name], teachers)
             if len(history) > phase.first:
                 towers.restore(state)
             for epoch in range(len(history), phase.end):
-                row = _one_epoch(towers, phase, epoch, pool, recipe, progress)
+                row = _one_epoch(towers, phase, epoch, pools[phase.name], recipe, progress)
                 history.append(row)
                 run.save(towers.state() | _kept(teachers), history)
                 progress.epoch_done(row)

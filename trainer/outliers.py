@@ -32,13 +32,14 @@ def draw_outliers(
     rng = np.random.default_rng(seed)
     kinds: list[tuple[float, Kind]] = [
         (0.07, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
-        (0.26, lambda: drawn_glyph(rng)),
-        (0.24, lambda: invented_glyph(rng)),
+        (0.21, lambda: drawn_glyph(rng)),
+        (0.27, lambda: invented_glyph(rng)),
         (0.07, lambda: printed_glyph(rng)),
         (0.09, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
-        (0.08, lambda: _piece(digits, labels, rng)),
-        (0.07, lambda: _touching(digits, rng)),
-        (0.12, lambda: _texture(rng)),
+        (0.07, lambda: _piece(digits, labels, rng)),
+        (0.06, lambda: _touching(digits, rng)),
+        (0.05, lambda: _miscut(digits, rng)),
+        (0.11, lambda: _texture(rng)),
     ]
     choice = rng.choice(len(kinds), count, p=[share for share, _ in kinds])
     return np.stack([kinds[k][1]() for k in choice])
@@ -98,6 +99,18 @@ def _touching(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
         np.maximum(view, second, out=view)
         picture = wide.T if upright else wide
     return to_canvas(picture)
+
+
+def _miscut(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What cuts at the wrong places leave of two digits side by side: one and a good part of the other, or parts of both."""
+    for _ in range(100):
+        first, second = (_columns(digits[int(at)]) for at in rng.integers(len(digits), size=2))
+        lost = rng.uniform(0.3, 0.65, 2) * ((1, 0), (0, 1), (1, 1))[int(rng.integers(3))]
+        parts = first[:, int(lost[0] * first.shape[1]) :], second[:, : round((1 - lost[1]) * second.shape[1])]
+        if min(int((part > 127).sum()) for part in parts) >= 2 * _LEAST_INK:
+            gap = np.zeros((CANVAS, int(rng.integers(0, 4))), np.uint8)
+            return to_canvas(np.concatenate([parts[0], gap, parts[1]], 1))
+    return _touching(digits, rng)  # among these digits there is nothing to cut
 
 
 def _columns(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,10 @@ class Pool:
     def pictures(self) -> int:
         """How many pictures an epoch has."""
         return sum(part.each for part in self.parts)
+
+    def digits_only(self) -> Pool:
+        """The same without what is no digit, which teachers have no use for."""
+        return replace(self, parts=tuple(part for part in self.parts if (part.labels != NO_DIGIT).any()))
 
 
 def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) -> Pool:

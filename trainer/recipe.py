@@ -34,7 +34,8 @@ TEACHERS = (
 class Recipe(_Frozen):
     """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures.
 
-    First the `teachers` are trained side by side on labels, then `students` copies of `network` on what the teachers say.
+    First the `teachers` are trained side by side on the digits' labels, then `students` copies of `network` on what the teachers
+    say, and on what is no digit.
     """
 
     seed: int = 1
@@ -45,9 +46,9 @@ class Recipe(_Frozen):
 
     network: Network = STUDENT
     students: int = Field(3, ge=1)
-    epochs: int = Field(26, ge=1)
+    epochs: int = Field(28, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
-    teacher_epochs: int = Field(14, ge=1)
+    teacher_epochs: int = Field(20, ge=1)
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
 
@@ -67,12 +68,13 @@ class Recipe(_Frozen):
     perspective: float = 0.12
     elastic: float = 0.7
     thickness: float = 0.35
-    accidents: float = 0.25
+    mildest: float = Field(0.2, ge=0, le=1)  # each picture is distorted by a share of all this, from here to 1
+    accidents: float = 0.2
 
     drawn_share: float = 0.15
     printed_share: float = 0.03
     restyled_share: float = 0.04
-    outlier_share: float = 0.4
+    outlier_share: float = 0.45
     collected_share: float = 0.08
     stock: float = 3.0  # what is drawn is drawn for so many epochs' need, and each epoch takes its share of it
 

@@ -86,18 +86,20 @@ class Towers:
     def _one_step(self, images: Any, labels: Any) -> tuple[Any, Any]:
         import tensorflow as tf
 
-        taught = self._taught(images)
+        digits = tf.where(labels >= 0)[:, 0]
+        named = tf.gather(labels, digits)
+        taught = self._taught(tf.gather(images, digits))
         is_digit = tf.cast(labels >= 0, tf.float32)
-        digits = tf.maximum(tf.reduce_sum(is_digit), 1.0)
+        pictures, read = tf.cast(tf.size(labels), tf.float32), tf.cast(tf.maximum(tf.size(digits), 1), tf.float32)
         with tf.GradientTape() as tape:
             total, right = tf.constant(0.0), tf.constant(0.0)
             for model in self.models:
                 answer = model(images, training=True)
-                each = self._digit_loss(answer["digits"], labels, taught) * is_digit
+                values = tf.gather(answer["digits"], digits)
+                wrong = tf.reduce_sum(self._digit_loss(values, named, taught)) / pictures
                 whether = tf.nn.sigmoid_cross_entropy_with_logits(is_digit, answer["is_digit"][:, 0])
-                total += tf.reduce_mean(each) + self._recipe.digit_probability_weight * tf.reduce_mean(whether)
-                hit = tf.cast(tf.equal(tf.argmax(answer["digits"], 1), labels), tf.float32)
-                right += tf.reduce_sum(hit * is_digit) / digits
+                total += wrong + self._recipe.digit_probability_weight * tf.reduce_mean(whether)
+                right += tf.reduce_sum(tf.cast(tf.equal(tf.argmax(values, 1), named), tf.float32)) / read
         gradients = tape.gradient(total, self._variables)
         self.optimizer.apply(gradients, self._variables)
         self._average()
@@ -105,7 +107,7 @@ class Towers:
         return total / count, right / count
 
     def _taught(self, images: Any) -> Any:
-        """What the teachers say on average of which digit it is: softened probabilities `[B, 10]`; None without teachers."""
+        """What the teachers say on average of which digits these are: softened probabilities; None without teachers."""
         import tensorflow as tf
 
         if not self._teachers:
@@ -117,7 +119,7 @@ class Towers:
     def _digit_loss(self, values: Any, labels: Any, taught: Any) -> Any:
         import tensorflow as tf
 
-        own = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), values)
+        own = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, values)
         if taught is None:
             return own
         share, heat = self._recipe.distillation, self._recipe.distillation_temperature

@@ -86,15 +86,18 @@ def test_an_epoch_depends_on_the_seed_and_its_number_alone(mnist_like: Mnist) ->
     pool = make_pool(mnist_like, recipe, [extra])
     each = {part.name: part.each for part in pool.parts}
     assert each == {
-        "mnist_train": 100, "drawn_digits": 15, "printed_digits": 3, "restyled_digits": 4, "drawn_outliers": 40, "signs": 8,
+        "mnist_train": 100, "drawn_digits": 15, "printed_digits": 3, "restyled_digits": 4, "drawn_outliers": 45, "signs": 8,
     }  # fmt: skip
     images, labels, hashes = make_epoch(pool, recipe, 4)
     make_epoch(pool, recipe, 0)
     assert make_epoch(pool, recipe, 4)[2] == hashes
     assert make_epoch(pool, recipe, 5)[2]["order_sha256"] != hashes["order_sha256"]
     assert images.shape == (pool.pictures, CANVAS, CANVAS)
-    assert (labels == -1).sum() == 48
+    assert (labels == -1).sum() == 53
     assert set(labels) == set(range(-1, 10))
+    only = make_epoch(pool.digits_only(), recipe, 4)[1]
+    assert len(only) == 122
+    assert set(only) == set(range(10))
 
 
 def test_every_epoch_takes_other_pictures_from_the_stock_and_all_of_mnist(mnist_like: Mnist) -> None:
