@@ -40,6 +40,59 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberDigit:
+    """One digit of a number. `confidence`, 0 to 1: that it is this digit and one whole digit; `probabilities`: of the ten."""
+
+    digit: int
+    confidence: float
+    probabilities: tuple[float, ...]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a number: its digits from left to right; `confidence`, 0 to 1: that all of `text` is right."""
+
+    text: str
+    confidence: float
+    box: Box
+    digits: tuple[NumberDigit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A piece of ink that was considered as a digit, and the model's opinion of it; `chosen`: it is in the answer."""
+
+    box: Box
+    digit: int
+    confidence: float
+    digit_probability: float
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NumberExplanation:
+    """`mask`: the ink that was found, a PNG file at working resolution, ink white on black; `candidates` in reading order."""
+
+    mask: bytes
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberReading:
+    """A page's reading; the fields mean what docs say of the HTTP answer of the same name."""
+
+    status: Status
+    text: str
+    lines: tuple[Line, ...]
+    confidence: float
+    explanation: NumberExplanation | None
+    decode_seconds: float
+    ink_seconds: float
+    model_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A picture on its way to the model. `normalised` is uint8 `[28, 28]`, ink bright on dark; None: no ink was found."""
 
