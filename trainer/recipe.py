@@ -46,9 +46,9 @@ class Recipe(_Frozen):
 
     network: Network = STUDENT
     students: int = Field(3, ge=1)
-    epochs: int = Field(28, ge=1)
+    epochs: int = Field(26, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
-    teacher_epochs: int = Field(20, ge=1)
+    teacher_epochs: int = Field(16, ge=1)
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
 
@@ -71,7 +71,7 @@ class Recipe(_Frozen):
     mildest: float = Field(0.2, ge=0, le=1)  # each picture is distorted by a share of all this, from here to 1
     accidents: float = 0.2
 
-    drawn_share: float = 0.15
+    drawn_share: float = 0.2
     printed_share: float = 0.03
     restyled_share: float = 0.04
     outlier_share: float = 0.45
