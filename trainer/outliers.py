@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import CANVAS, to_canvas
+from trainer.cuts import miscut, touching
 from trainer.glyphs import drawn_glyph, invented_glyph, printed_glyph
 from trainer.pens import Stroke, drawn, pose, scribble_strokes, smooth
 
@@ -32,13 +33,13 @@ def draw_outliers(
     rng = np.random.default_rng(seed)
     kinds: list[tuple[float, Kind]] = [
         (0.07, lambda: drawn(scribble_strokes(rng), rng, (2.5, 8.0))),
-        (0.21, lambda: drawn_glyph(rng)),
-        (0.27, lambda: invented_glyph(rng)),
-        (0.07, lambda: printed_glyph(rng)),
-        (0.09, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
-        (0.07, lambda: _piece(digits, labels, rng)),
-        (0.06, lambda: _touching(digits, rng)),
-        (0.05, lambda: _miscut(digits, rng)),
+        (0.18, lambda: drawn_glyph(rng)),
+        (0.26, lambda: invented_glyph(rng)),
+        (0.06, lambda: printed_glyph(rng)),
+        (0.08, lambda: drawn(doodle_strokes(rng), rng, (2.5, 8.0))),
+        (0.06, lambda: _piece(digits, labels, rng)),
+        (0.08, lambda: touching(digits, rng)),
+        (0.10, lambda: miscut(digits, rng)),
         (0.11, lambda: _texture(rng)),
     ]
     choice = rng.choice(len(kinds), count, p=[share for share, _ in kinds])
@@ -81,41 +82,6 @@ def _piece(digits: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.
         if (digits[at][part] > 127).sum() >= _LEAST_INK:
             return to_canvas(digits[at][part])
     return drawn_glyph(rng)  # among these digits there is nothing to cut
-
-
-def _touching(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Two digits side by side, seldom three or one above the other, with a small gap or overlap."""
-    picture = digits[int(rng.integers(len(digits)))]
-    upright = rng.random() < 0.15
-    for _ in range(2 if rng.random() < 0.15 else 1):
-        other = digits[int(rng.integers(len(digits)))]
-        first, second = (_columns(d.T if upright else d) for d in (picture, other))
-        gap = int(rng.integers(-3, 5))
-        tall = max(first.shape[0], second.shape[0])
-        start = max(0, first.shape[1] + gap)
-        wide = np.zeros((tall, max(first.shape[1], start + second.shape[1])), np.uint8)
-        wide[: first.shape[0], : first.shape[1]] = first
-        view = wide[: second.shape[0], start : start + second.shape[1]]
-        np.maximum(view, second, out=view)
-        picture = wide.T if upright else wide
-    return to_canvas(picture)
-
-
-def _miscut(digits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """What cuts at the wrong places leave of two digits side by side: one and a good part of the other, or parts of both."""
-    for _ in range(100):
-        first, second = (_columns(digits[int(at)]) for at in rng.integers(len(digits), size=2))
-        lost = rng.uniform(0.3, 0.65, 2) * ((1, 0), (0, 1), (1, 1))[int(rng.integers(3))]
-        parts = first[:, int(lost[0] * first.shape[1]) :], second[:, : round((1 - lost[1]) * second.shape[1])]
-        if min(int((part > 127).sum()) for part in parts) >= 2 * _LEAST_INK:
-            gap = np.zeros((CANVAS, int(rng.integers(0, 4))), np.uint8)
-            return to_canvas(np.concatenate([parts[0], gap, parts[1]], 1))
-    return _touching(digits, rng)  # among these digits there is nothing to cut
-
-
-def _columns(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    inked = np.flatnonzero(digit.max(0))
-    return digit[:, inked[0] : inked[-1] + 1] if len(inked) else digit
 
 
 def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:

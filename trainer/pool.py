@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.augment import augment
+from trainer.cuts import cut_digits
 from trainer.data import Mnist, split
 from trainer.glyphs import print_digits
 from trainer.npz import NO_DIGIT, Pictures, fingerprint
@@ -18,7 +19,7 @@ from trainer.pens import draw_digits
 from trainer.recipe import Recipe
 from trainer.restyle import restyle
 
-DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT, DISTORTED, PRINTED, TAKEN, RESTYLED = range(1, 10)
+DRAWN, OUTLIERS, HELD_OUT_OUTLIERS, ORDER, AUGMENT, DISTORTED, PRINTED, TAKEN, RESTYLED, CUT = range(1, 11)
 """Streams of randomness: [seed, stream, …]."""
 
 
@@ -53,7 +54,7 @@ class Pool:
 
 
 def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) -> Pool:
-    """MNIST's training split, digits drawn, printed and restyled, drawn outliers, and what was `collected` elsewhere."""
+    """MNIST's training split, digits made from it or drawn, drawn outliers, and what was `collected` elsewhere."""
     chosen, held_out = split(mnist.train_labels, recipe.seed, recipe.validation)
     if recipe.limit is not None:
         chosen = chosen[: recipe.limit]
@@ -75,6 +76,8 @@ def make_pool(mnist: Mnist, recipe: Recipe, collected: Sequence[Pictures] = ()) 
     add("printed_digits", recipe.printed_share, print_digits(ten, [recipe.seed, PRINTED]), ten)
     restyled, answers = restyle(images, labels, stock(recipe.restyled_share), [recipe.seed, RESTYLED])
     add("restyled_digits", recipe.restyled_share, restyled, answers)
+    cut, answers = cut_digits(images, labels, stock(recipe.cut_share), [recipe.seed, CUT])
+    add("cut_digits", recipe.cut_share, cut, answers)
     outliers = draw_outliers(stock(recipe.outlier_share), images, labels, [recipe.seed, OUTLIERS])
     add("drawn_outliers", recipe.outlier_share, outliers, np.full(len(outliers), NO_DIGIT))
     every = sum(len(c.images) for c in collected)

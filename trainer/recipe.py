@@ -46,9 +46,9 @@ class Recipe(_Frozen):
 
     network: Network = STUDENT
     students: int = Field(3, ge=1)
-    epochs: int = Field(26, ge=1)
+    epochs: int = Field(22, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
-    teacher_epochs: int = Field(16, ge=1)
+    teacher_epochs: int = Field(12, ge=1)
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
 
@@ -74,7 +74,8 @@ class Recipe(_Frozen):
     drawn_share: float = 0.2
     printed_share: float = 0.03
     restyled_share: float = 0.04
-    outlier_share: float = 0.45
+    cut_share: float = 0.12
+    outlier_share: float = 0.5
     collected_share: float = 0.08
     stock: float = 3.0  # what is drawn is drawn for so many epochs' need, and each epoch takes its share of it
 

@@ -28,11 +28,27 @@ class Row(_Strict):
     auroc: float | None
 
 
+class NumberRow(_Strict):
+    """One set of numbers, whose whole text must be right; `distance`: mean edit distance over the longer text's length."""
+
+    name: str
+    pictures: int
+    error: float
+    ok: float
+    right_of_ok: float | None
+    refused: float
+    distance: float
+    ece: float | None
+    ece_low: float | None
+    ece_high: float | None
+
+
 class Served(_Strict):
-    """The whole file: sets of pictures as they are, and MNIST's test set under each corruption, by its name."""
+    """The whole file: sets of pictures as they are, MNIST's test set under each corruption, by its name, and numbers."""
 
     sets: tuple[Row, ...]
     corruptions: tuple[Row, ...]
+    numbers: tuple[NumberRow, ...] = ()
 
 
 def load_served(path: Path) -> Served:

@@ -6,7 +6,8 @@ from sklearn.linear_model import LogisticRegression
 
 from trainer.accidents import ACCIDENTS, Accident
 from trainer.augment import augment
-from trainer.canvas import BOX, CANVAS, to_canvas
+from trainer.canvas import BOX, CANVAS
+from trainer.cuts import cut_digits, side_by_side, to_canvas
 from trainer.data import Mnist
 from trainer.glyphs import _LETTERS, drawn_glyph, print_digits, printed_glyph
 from trainer.golden import golden_pictures
@@ -86,17 +87,18 @@ def test_an_epoch_depends_on_the_seed_and_its_number_alone(mnist_like: Mnist) ->
     pool = make_pool(mnist_like, recipe, [extra])
     each = {part.name: part.each for part in pool.parts}
     assert each == {
-        "mnist_train": 100, "drawn_digits": 20, "printed_digits": 3, "restyled_digits": 4, "drawn_outliers": 45, "signs": 8,
+        "mnist_train": 100, "drawn_digits": 20, "printed_digits": 3, "restyled_digits": 4, "cut_digits": 12,
+        "drawn_outliers": 50, "signs": 8,
     }  # fmt: skip
     images, labels, hashes = make_epoch(pool, recipe, 4)
     make_epoch(pool, recipe, 0)
     assert make_epoch(pool, recipe, 4)[2] == hashes
     assert make_epoch(pool, recipe, 5)[2]["order_sha256"] != hashes["order_sha256"]
     assert images.shape == (pool.pictures, CANVAS, CANVAS)
-    assert (labels == -1).sum() == 53
+    assert (labels == -1).sum() == 58
     assert set(labels) == set(range(-1, 10))
     only = make_epoch(pool.digits_only(), recipe, 4)[1]
-    assert len(only) == 127
+    assert len(only) == 139
     assert set(only) == set(range(10))
 
 
@@ -158,3 +160,20 @@ def test_golden_pictures_ask_for_every_digit_a_blank_and_a_scribble() -> None:
     assert {digit for _, _, status, digit in pictures if status == "ok"} == set(range(10))
     assert {status for _, _, status, _ in pictures} == {"ok", "blank", "not_a_digit"}
     assert len({name for name, _, _, _ in pictures}) >= 20
+
+
+def test_digits_are_cut_out_of_rows_with_a_bit_of_their_neighbours() -> None:
+    images, labels = cut_digits(DRAWN, LABELS, 60, [3])
+    assert images.shape == (60, CANVAS, CANVAS)
+    assert set(labels) <= set(LABELS)
+    again = cut_digits(DRAWN, LABELS, 60, [3])
+    assert (images == again[0]).all() and (labels == again[1]).all()
+    model = LogisticRegression(max_iter=300).fit(DRAWN.reshape(200, -1) / 255, LABELS)
+    assert model.score(images.reshape(60, -1) / 255, labels) > 0.6  # cut or not, most can be told apart
+
+
+def test_a_row_has_its_parts_at_their_gaps() -> None:
+    parts = [np.full((4, 3), 100, np.uint8), np.full((4, 2), 200, np.uint8), np.full((4, 2), 50, np.uint8)]
+    row, starts = side_by_side(parts, [2, -1])
+    assert starts == [0, 5, 6]
+    assert row[0].tolist() == [100, 100, 100, 0, 0, 200, 200, 50]
