@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", help="address to listen on (DIGITS_HOST)")
     serve.add_argument("--port", help="port to listen on (DIGITS_PORT, PORT)")
     serve.set_defaults(command=_serve)
-    read = commands.add_parser("read", help="read pictures of one digit each")
+    read = commands.add_parser("read", help="read pictures of one digit each, or with --number of whole numbers")
     read_command.add_arguments(read)
     read.set_defaults(command=read_command.run)
     verify = commands.add_parser("verify", help="check a version of the model: checksums, manifest, golden questions")

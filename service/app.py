@@ -21,8 +21,8 @@ from service.model.registry import Registry
 from service.model.version import Model, OpenModel, load, runtime
 from service.openapi import document
 from service.problems import plain_problem, respond, respond_to
-from service.routes import digits, models, operations, page
-from service.routes.uploads import field_errors
+from service.routes import digits, models, numbers, operations, page
+from service.routes.json_uploads import field_errors
 from service.settings import Settings
 from service.state import State
 from service.telemetry.metrics import Metrics
@@ -30,7 +30,8 @@ from service.telemetry.requests import Requests
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = """Send a picture, get the digit, with a confidence that can be trusted, or a plain "there is no digit here".
+DESCRIPTION = """Send a picture, get the digit or the whole number, with a confidence that can be trusted, or a plain
+"there is no digit here".
 
 Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`."""
 
@@ -66,7 +67,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.digits = state
-    for router in (digits.router, models.router, operations.router, page.router):
+    for router in (digits.router, numbers.router, models.router, operations.router, page.router):
         app.include_router(router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.router.routes.insert(0, page.redoc_script)

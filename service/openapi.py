@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service.number_schemas import NumberPicture, NumberReading
 from service.problems import MEDIA_TYPE
 from service.schemas import DigitReading, DigitResults, ModelList, PictureBatch, Problem
 from service.settings import Settings
@@ -62,9 +63,13 @@ def readings_headers() -> dict[str, Any]:
 
 def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     """The whole document. Limits that settings can change are shown as they are set."""
-    answers = (DigitReading, DigitResults, ModelList, Problem)
+    answers = (DigitReading, DigitResults, NumberReading, ModelList, Problem)
     _, full = models_json_schema(
-        [(PictureBatch, "validation"), *((answer, "serialization") for answer in answers)],
+        [
+            (PictureBatch, "validation"),
+            (NumberPicture, "validation"),
+            *((answer, "serialization") for answer in answers),
+        ],
         ref_template=_REF + "{model}",
     )
     made = get_openapi(

@@ -235,9 +235,10 @@ def digit_reading(given: reading.DigitReading, manifest: Manifest) -> DigitReadi
         model=ModelName.model_construct(name=manifest.name, version=manifest.version),
         explanation=None
         if why is None
-        else Explanation.model_construct(normalised=_png(why.normalised), saliency=_png(why.saliency)),
+        else Explanation.model_construct(normalised=data_uri(why.normalised), saliency=data_uri(why.saliency)),
     )
 
 
-def _png(picture: bytes) -> str:
+def data_uri(picture: bytes) -> str:
+    """A PNG file as a data URI."""
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10_000_000, ge=1, description="Bytes that the body of a request may have.")
     max_pixels: int = Field(50_000_000, ge=1, description="Pixels that a picture may have.")
     max_pictures: int = Field(64, ge=1, description="Pictures that one request may have.")
-    max_queue: int = Field(4096, ge=1, description="Pictures that may wait for the model; more are answered 503.")
+    max_queue: int = Field(
+        4096, ge=1, description="Pictures that may wait for the model, a number counting as 64; more are answered 503."
+    )
     max_batch: int = Field(64, ge=1, description="Pictures that go through the model at once, at most.")
     drain_seconds: float = Field(2.0, ge=0, le=3600, description="How long SIGTERM leaves the socket open.")
     shutdown_seconds: int = Field(30, ge=1, description="How long requests in flight may take after that.")

@@ -42,6 +42,29 @@ def page(
     return np.round(paper + (colour - paper) * cover).astype(np.uint8)
 
 
+def row_of(text: str, height: int = 40, gap: int = 12, pen: float | None = None, seed: int = 2) -> NDArray[np.uint8]:
+    """Neat digits side by side, bright on dark; a space is a gap as wide as a digit. `gap`: pixels between their boxes."""
+    parts = [
+        np.zeros((1, height // 2), np.uint8)
+        if digit == " "
+        else _tight(strokes(int(digit), height, pen or height / 9, seed))
+        for digit in text
+    ]
+    row = np.zeros((max(p.shape[0] for p in parts), sum(p.shape[1] + gap for p in parts) + abs(gap)), np.uint8)
+    left = 0
+    for part in parts:
+        top = (row.shape[0] - part.shape[0]) // 2
+        view = row[top : top + part.shape[0], left : left + part.shape[1]]
+        np.maximum(view, part, out=view)
+        left += part.shape[1] + gap
+    return row
+
+
+def _tight(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def encoded(picture: NDArray[Any] | Image.Image, format: str = "PNG", **options: Any) -> bytes:
     """The picture as a file's bytes."""
     buffer = io.BytesIO()

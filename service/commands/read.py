@@ -1,14 +1,15 @@
-"""`read FILE…`: pictures of one digit each, read and printed, or kept as the model sees them (`--npz`)."""
+"""`read FILE…`: pictures, read and printed, written to a file of results (`--out`), or kept as the model sees them (`--npz`)."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from service.errors import ArtifactRefused, PictureError, SettingsError
+from service.errors import PictureError, SettingsError
 from service.settings import Settings
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -18,10 +19,24 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `read` takes."""
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="a picture, or a folder of them (not the folders in it)"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a picture, or a folder of them (without -r not the folders in it)",
+    )
+    parser.add_argument("-r", "--recursive", action="store_true", help="also the pictures in the folders of a folder")
+    parser.add_argument(
+        "--number", action="store_true", help="read numbers: any number of digits, on one or more lines"
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="one JSON object a line")
+    output.add_argument("--json", action="store_true", help="print one JSON object a line")
+    output.add_argument(
+        "--out",
+        type=Path,
+        metavar="JSONL",
+        help="write one JSON object a line to a file; a run that was interrupted goes on where it stopped",
+    )
     output.add_argument(
         "--npz", type=Path, metavar="OUT", help="read nothing; write the pictures as the model sees them, 28×28"
     )
@@ -39,20 +54,40 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("--labels: goes with --npz")
     if (options.groups or options.not_groups) and not options.labels:
         raise SettingsError("--groups and --not-groups: go with --labels, whose column `group` they ask")
+    if options.npz and options.number:
+        raise SettingsError("--number: does not go with --npz, which is for pictures of one digit each")
+    files = expanded(options.files, recursive=options.recursive)
     if options.npz:
         from service.commands.npz import write_pictures
 
-        return write_pictures(options, settings, list(expanded(options.files)))
-    return _print_readings(options, settings)
+        return write_pictures(options, settings, list(files))
+    if options.out:
+        from service.commands.results import write_results
+
+        return write_results(options.out, files, settings, number=options.number)
+    return _print_readings(files, settings, number=options.number, as_json=options.json)
 
 
-def expanded(files: Sequence[Path]) -> Iterator[Path]:
-    """`files` with each folder's pictures, sorted by name, in its place; a folder without any stays and fails on its own."""
+def expanded(files: Sequence[Path], *, recursive: bool = False) -> Iterator[Path]:
+    """`files` with each folder's pictures, sorted by name, in its place; a folder without any stays and fails on its own.
+
+    With `recursive` a folder's pictures are followed by those of the folders in it.
+    """
     for file in files:
-        inside = (
-            sorted(p for p in file.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()) if file.is_dir() else []
-        )
-        yield from inside or [file]
+        inside = iter(_pictures(file, recursive) if file.is_dir() else ())
+        yield next(inside, file)
+        yield from inside
+
+
+def _pictures(folder: Path, recursive: bool) -> Iterator[Path]:
+    closed: list[Path] = []  # folders that may not be looked into: each fails on its own
+    for place, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        folders.sort()
+        here = (Path(place, name) for name in sorted(names))
+        yield from (path for path in here if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not recursive:
+            break
+    yield from closed
 
 
 def complain(file: Path, error: OSError | PictureError) -> None:
@@ -65,37 +100,22 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
 
-def _print_readings(options: argparse.Namespace, settings: Settings) -> int:
+def _print_readings(files: Iterator[Path], settings: Settings, *, number: bool, as_json: bool) -> int:
     from pydantic_core import to_jsonable_python
 
-    from service.model.registry import candidates, scan
-    from service.model.version import Verified, runtime, verify
-    from service.schemas import digit_reading
+    from service.commands.model import reader_of, words_of
 
-    folders = scan(settings.artifacts)
-    verified: Verified | None = None
-    for number in candidates(settings.artifacts, list(folders), settings.version):
-        try:
-            verified = verify(folders[number], settings, runtime(settings))
-            break
-        except ArtifactRefused as error:
-            print(f"digits: version {number} was refused: {error.detail}", file=sys.stderr)
-    if verified is None:
-        raise SettingsError(f"no version of the model in {settings.artifacts} can be used")
-
+    read = reader_of(settings, number=number)
     status = 0
-    for file in expanded(options.files):
+    for file in files:
         try:
-            reading = verified.reader.digit(file.read_bytes())
+            reading = read(file)
         except (OSError, PictureError) as error:
             complain(file, error)
             status = 1
             continue
-        if options.json:
-            answer = to_jsonable_python(digit_reading(reading, verified.artifact.manifest))
-            print(json.dumps({"file": str(file), "reading": answer}), flush=True)
-        elif reading.digit is None:
-            print(f"{file}: {reading.status}", flush=True)
+        if as_json:
+            print(json.dumps({"file": str(file), "reading": to_jsonable_python(reading)}), flush=True)
         else:
-            print(f"{file}: {reading.digit} ({reading.status}, {reading.confidence:.1%})", flush=True)
+            print(f"{file}: {words_of(reading)}", flush=True)
     return status

@@ -1,4 +1,4 @@
-"""A picture on its way through the model: what is kept of it, what comes of it, and how its caller is told."""
+"""What is on its way through the model: what is kept of it, what comes of it, and how its caller is told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.errors import DigitsError
-from service.reading.types import DigitReading, Grey, Prepared
+from service.reading.types import DigitReading, Grey, NumberReading, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +23,51 @@ class Answer:
     queue_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class NumberAnswer:
+    """The same of a number."""
+
+    reading: NumberReading
+    queue_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Pieces of a number's ink, as the model is shown them: uint8 `[N, 28, 28]`."""
+
+    images: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """The model's of `Questions`: float32 `[N, 10]`, float32 `[N]`, and the seconds that it took over their batch."""
+
+    probabilities: NDArray[np.float32]
+    digit_probability: NDArray[np.float32]
+    seconds: float
+
+
 @dataclass(slots=True)
 class Entry:
-    """`cost`: how many pictures the model is asked about. `since`: when it came, by `time.perf_counter`."""
+    """`cost`: how many pictures the model is asked about. `places`: how many in the queue are its own until it is taken.
 
-    picture: bytes | Grey | Prepared
+    `future` is given an `Answer`, or `Opinions` where `item` is `Questions`. `since`: when it came, by `time.perf_counter`.
+    """
+
+    item: bytes | Grey | Prepared | Questions
     explain: bool
     cost: int
-    future: asyncio.Future[Answer]
+    places: int
+    future: asyncio.Future[Any]
     since: float
 
 
-def deliver(entries: Sequence[Entry], outcomes: Sequence[Answer | DigitsError]) -> None:
+Outcome = Answer | Opinions | DigitsError
+
+
+def deliver(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
     """Settles the entries' futures, each on its own loop; called from the model's thread."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Answer], Answer | DigitsError]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
     for entry, outcome in zip(entries, outcomes, strict=True):
         by_loop.setdefault(entry.future.get_loop(), []).append((entry.future, outcome))
     for loop, settled in by_loop.items():
@@ -40,11 +75,11 @@ def deliver(entries: Sequence[Entry], outcomes: Sequence[Answer | DigitsError]) 
             loop.call_soon_threadsafe(_settle, settled)
 
 
-def _settle(settled: list[tuple[asyncio.Future[Answer], Answer | DigitsError]]) -> None:
+def _settle(settled: list[tuple[asyncio.Future[Any], Outcome]]) -> None:
     for future, outcome in settled:
         if future.done():
             continue
-        if isinstance(outcome, Answer):
-            future.set_result(outcome)
-        else:
+        if isinstance(outcome, DigitsError):
             future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

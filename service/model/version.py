@@ -11,9 +11,10 @@ import numpy as np
 
 from service.errors import DigitsError
 from service.model.artifact import Artifact, Manifest, open_artifact
-from service.model.batcher import Batcher, Observer
+from service.model.batcher import Batcher
 from service.model.golden import TOLERANCE, Golden, check_model, check_reader, open_golden
 from service.model.litert import open_tflite
+from service.model.queue import Observer
 from service.model.runtime import open_saved_model, processors
 from service.reading.reader import Reader
 from service.reading.types import Predict, Prepared, Thresholds
@@ -34,10 +35,11 @@ def runtime(settings: Settings) -> OpenModel:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A version that has passed every check: its files, its golden questions, and the reader that answered them."""
+    """A version that has passed every check: its files, its golden questions, the model and the reader that answered them."""
 
     artifact: Artifact
     golden: Golden
+    predict: Predict
     reader: Reader
 
 
@@ -54,7 +56,7 @@ def verify(folder: Path, settings: Settings, open_model: OpenModel) -> Verified:
         max_pixels=settings.max_pixels,
     )
     check_reader(golden, reader)
-    return Verified(artifact, golden, reader)
+    return Verified(artifact, golden, predict, reader)
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Obse
     manifest = verified.artifact.manifest
     batcher = Batcher(
         verified.reader,
+        verified.predict,
         max_queue=settings.max_queue,
         max_batch=settings.max_batch,
         observer=observer,

@@ -14,7 +14,7 @@ from PIL import Image
 from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
 from service.reading.types import Box, Grey
 
-WORKING_SIZE = 1024  # the longer side, in pixels, of what the later stages work on
+WORKING_SIZE = 1024  # the longer side, in pixels, at which a digit is looked for
 _MAX_SCANS = 64  # of a progressive JPEG; encoders make about ten
 _MAX_RLE_PIXELS = 1_000_000  # of a BMP with run lengths
 ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
@@ -52,15 +52,17 @@ class Page:
         return Box(left, top, max(1, right - left), max(1, bottom - top))
 
 
-def decode(picture: bytes | Grey, max_pixels: int) -> Page:
-    """An encoded file or a grey array as a `Page`. Of several frames or pages the first is read.
+def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_SIZE) -> Page:
+    """An encoded file or a grey array as a `Page`, at most `working_size` pixels on its longer side.
+
+    Of several frames or pages the first is read.
 
     Raises `NotAPicture`, `DamagedPicture` or `PictureTooLarge` (judged by the header, before anything is decoded).
     """
     if isinstance(picture, np.ndarray):
         height, width = picture.shape
         _check_area(width, height, max_pixels)
-        return Page(_reduced(picture), width, height)
+        return Page(_reduced(picture, working_size), width, height)
     kind = _format_of(picture)
     if kind is None:
         raise NotAPicture(f"This is not a picture in an accepted format ({ACCEPTED}).")
@@ -70,14 +72,14 @@ def decode(picture: bytes | Grey, max_pixels: int) -> Page:
             width, height = image.size
             _check_area(width, height, max_pixels)
             if kind == "JPEG":
-                image.draft("L", (min(width, WORKING_SIZE), min(height, WORKING_SIZE)))
+                image.draft("L", (min(width, working_size), min(height, working_size)))
             image.load()
             if kind == "TIFF":  # Pillow turns these upright by itself
                 width, height = image.size
             elif kind != "JPEG" and image.size != (width, height):
                 raise DamagedPicture(f"The {kind} picture is damaged: it says two different sizes.")
             orientation = 1 if kind in ("BMP", "GIF", "TIFF") else _orientation(image)
-            grey = _upright(_to_grey(image), orientation)
+            grey = _upright(_to_grey(image, working_size), orientation)
     except PictureError:
         raise
     except Image.DecompressionBombError:
@@ -126,17 +128,17 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _to_grey(image: Image.Image) -> Grey:
-    """At most `WORKING_SIZE` pixels on the longer side."""
+def _to_grey(image: Image.Image, working_size: int) -> Grey:
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep(np.asarray(image))
+        return _deep(np.asarray(image), working_size)
     transparent = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
     if image.mode in ("1", "P", "PA"):
         image = image.convert("RGBA" if transparent else "L")
-    coarser = max(image.size) // WORKING_SIZE
+    coarser = max(image.size) // working_size
     if coarser > 1:  # at first by whole numbers, which is cheap: all that follows is done on fewer pixels
         image = image.reduce(coarser)
-    return _reduced(_on_paper(image.convert("RGBA")) if transparent else np.asarray(image.convert("L")))
+    grey = _on_paper(image.convert("RGBA")) if transparent else np.asarray(image.convert("L"))
+    return _reduced(grey, working_size)
 
 
 def _on_paper(image: Image.Image) -> Grey:
@@ -156,16 +158,13 @@ def _on_paper(image: Image.Image) -> Grey:
     return np.asarray((mixed + 127) // 255, np.uint8)
 
 
-def _deep(values: NDArray[Any]) -> Grey:
-    """More than 8 bits a pixel: integers by the smallest usual depth that holds them, floats by their range.
-
-    At most `WORKING_SIZE` pixels on the longer side.
-    """
+def _deep(values: NDArray[Any], working_size: int) -> Grey:
+    """More than 8 bits a pixel: integers by the smallest usual depth that holds them, floats by their range."""
     whole = np.issubdtype(values.dtype, np.integer)
     bits = int(values.max(initial=0)).bit_length() if whole else 0
     if values.dtype != np.uint16:  # all other kinds fit into floats well enough for eight bits
         values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    values = _reduced(values)
+    values = _reduced(values, working_size)
     if whole:
         depth = next((usual for usual in (8, 10, 12, 14, 16) if bits <= usual), bits)
         return np.asarray(np.clip(values * np.float32(2.0 ** (8 - depth)), 0, 255), np.uint8)
@@ -175,13 +174,13 @@ def _deep(values: NDArray[Any]) -> Grey:
     return np.asarray((values - low) * (255.0 / max(high - low, 1e-9)), np.uint8)
 
 
-def _reduced(values: NDArray[T]) -> NDArray[T]:
-    """At most `WORKING_SIZE` pixels on the longer side, and never less than one on the shorter."""
+def _reduced(values: NDArray[T], working_size: int) -> NDArray[T]:
+    """At most `working_size` pixels on the longer side, and never less than one on the shorter."""
     height, width = values.shape
     longer = max(height, width)
-    if longer <= WORKING_SIZE:
+    if longer <= working_size:
         return values
-    size = (max(1, round(width * WORKING_SIZE / longer)), max(1, round(height * WORKING_SIZE / longer)))
+    size = (max(1, round(width * working_size / longer)), max(1, round(height * working_size / longer)))
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), values.dtype)
 
 

@@ -14,9 +14,11 @@ from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.ink import find_digit
 from service.reading.normalise import normalise
-from service.reading.types import DigitReading, Grey, Predict, Prepared, Status, Thresholds
+from service.reading.numbers import PreparedNumber, conclude_number, prepare_number
+from service.reading.types import DigitReading, Grey, NumberReading, Predict, Prepared, Status, Thresholds
 
 MAX_PIXELS = 50_000_000
+_AT_ONCE = 128  # pictures that the model is asked about at once
 
 
 class Reader:
@@ -90,6 +92,34 @@ class Reader:
             ink_seconds=item.ink_seconds,
             model_seconds=seconds,
         )
+
+    def number(self, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
+        """Reads a page of digits, an encoded file or a grey array. Raises `PictureError` when it cannot be decoded."""
+        prepared = self.prepare_number(picture)
+        started = time.perf_counter()
+        questions = prepared.questions
+        answers = [self._predict(questions[at : at + _AT_ONCE]) for at in range(0, len(questions), _AT_ONCE)]
+        probabilities = np.concatenate([np.zeros((0, 10), np.float32), *(answer[0] for answer in answers)])
+        digit_probability = np.concatenate([np.zeros(0, np.float32), *(answer[1] for answer in answers)])
+        seconds = time.perf_counter() - started
+        return self.conclude_number(prepared, probabilities, digit_probability, model_seconds=seconds, explain=explain)
+
+    def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
+        """Everything before the model, which is to be asked about its `questions`. Raises `PictureError`."""
+        return prepare_number(picture, self._max_pixels)
+
+    def conclude_number(
+        self,
+        prepared: PreparedNumber,
+        probabilities: NDArray[np.float32],
+        digit_probability: NDArray[np.float32],
+        *,
+        model_seconds: float,
+        explain: bool,
+    ) -> NumberReading:
+        """Everything after the model: float32 `[N, 10]` and `[N]` are its answers to the N `questions`."""
+        answers = (probabilities, digit_probability)
+        return conclude_number(prepared, answers, self._thresholds, model_seconds=model_seconds, explain=explain)
 
 
 def _blank(item: Prepared, seconds: float) -> DigitReading:

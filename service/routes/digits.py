@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from service.errors import FieldError, InvalidRequest, PictureError, TooManyPictures
+from service.errors import PictureError, TooManyPictures
 from service.model.entries import Answer
 from service.model.version import Model
-from service.openapi import form_body, json_body, problems, readings_headers
+from service.openapi import form_body, json_body, problems
 from service.problems import problem_of
 from service.reading.types import Grey
-from service.routes.uploads import json_pictures, many_pictures, one_picture
+from service.routes.json_uploads import json_pictures
+from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, model_for, respond
+from service.routes.uploads import many_pictures, one_picture
 from service.schemas import MAX_EXPLAINED, DigitReading, DigitResult, DigitResults, ReadingQuery, digit_reading
 from service.state import state_of
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 
-_OK: dict[int | str, dict[str, Any]] = {200: {"description": "What was read", "headers": readings_headers()}}
 _EXAMPLES = {
-    "pixels": {"summary": "Grey values", "value": {"images": [{"pixels": [[255, 255, 255], [255, 0, 255]]}]}},
-    "base64": {
-        "summary": "A file",
-        "value": {
-            "images": [
-                {"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTcAAAAAAElFTkSuQmCC"}
-            ]
-        },
-    },
+    "pixels": {"summary": "Grey values", "value": {"images": [PIXELS_AS_JSON]}},
+    "base64": {"summary": "A file", "value": {"images": [FILE_AS_JSON]}},
 }
 
 
@@ -39,7 +33,7 @@ _EXAMPLES = {
     "/digit",
     summary="Read one digit",
     response_model=DigitReading,
-    responses=_OK | problems(400, 404, 413, 415, 422, 500, 503),
+    responses=OK | problems(400, 404, 413, 415, 422, 500, 503),
     openapi_extra=form_body("image", raw=True),
 )
 async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
@@ -48,7 +42,7 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
     Send a form with one file `image`, or the picture itself as the body.
     """
     state = state_of(request)
-    model = _model(request, query)
+    model = model_for(request, query)
     picture = await one_picture(request)
     try:
         answer = await model.batcher.read(picture, explain=query.explain)
@@ -56,19 +50,19 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
         state.metrics.picture_problem(error.status)
         raise
     state.metrics.reading(answer.reading, answer.queue_seconds)
-    return _respond(digit_reading(answer.reading, model.manifest), [answer])
+    return respond(to_json(digit_reading(answer.reading, model.manifest)), [answer])
 
 
 @router.post(
     "/digits",
     summary="Read a batch of pictures",
     response_model=DigitResults,
-    responses=_OK | problems(400, 404, 413, 415, 422, 500, 503),
+    responses=OK | problems(400, 404, 413, 415, 422, 500, 503),
     openapi_extra=form_body("images", many=True),
 )
 async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as the files `images` of a form. A bad picture fails alone."""
-    model = _model(request, query)
+    model = model_for(request, query)
     pictures = await many_pictures(request, state_of(request).settings.max_pictures)
     return await _read_many(request, model, pictures, query.explain)
 
@@ -77,22 +71,14 @@ async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()])
     "/digits/json",
     summary="Read a batch of pictures sent as JSON",
     response_model=DigitResults,
-    responses=_OK | problems(400, 404, 413, 415, 422, 500, 503),
+    responses=OK | problems(400, 404, 413, 415, 422, 500, 503),
     openapi_extra=json_body("PictureBatch", _EXAMPLES),
 )
 async def read_digits_json(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as files in base64 or as rows of grey values. A bad picture fails alone."""
-    model = _model(request, query)
+    model = model_for(request, query)
     pictures = await json_pictures(request, state_of(request).settings.max_pictures)
     return await _read_many(request, model, pictures, query.explain)
-
-
-def _model(request: Request, query: ReadingQuery) -> Model:
-    """The version asked for; asked before the body is read, so that nobody sends pictures to a service that is starting."""
-    names = [name for name, _ in request.query_params.multi_items()] if request.scope["query_string"] else []
-    if repeated := [name for name in ReadingQuery.model_fields if names.count(name) > 1]:
-        raise InvalidRequest([FieldError(f"query.{name}", "must be given once") for name in repeated])
-    return state_of(request).registry.get(query.version)
 
 
 async def _read_many(
@@ -113,21 +99,4 @@ async def _read_many(
             reading = digit_reading(answer.reading, model.manifest)
             results.append(DigitResult.model_construct(reading=reading, problem=None))
     read = [answer for answer in answers if isinstance(answer, Answer)]
-    return _respond(DigitResults.model_construct(results=results), read)
-
-
-def _respond(content: DigitReading | DigitResults, answers: Sequence[Answer]) -> Response:
-    headers = {"Server-Timing": _server_timing(answers)} if answers else None
-    return Response(to_json(content), headers=headers, media_type="application/json")
-
-
-def _server_timing(answers: Sequence[Answer]) -> str:
-    """https://www.w3.org/TR/server-timing/, in milliseconds; of a batch the longest of each stage."""
-    decode = max(answer.reading.decode_seconds for answer in answers)
-    ink = max(answer.reading.ink_seconds for answer in answers)
-    queue = max(answer.queue_seconds for answer in answers)
-    model = max(answer.reading.model_seconds for answer in answers)
-    return (
-        f"decode;dur={decode * 1000:.3f}, ink;dur={ink * 1000:.3f}, "
-        f"queue;dur={queue * 1000:.3f}, model;dur={model * 1000:.3f}"
-    )
+    return respond(to_json(DigitResults.model_construct(results=results)), read)

@@ -1,43 +1,23 @@
-"""Bodies: pictures out of multipart forms, raw bodies and JSON. All in memory, within the limit that `limits.py` keeps."""
+"""Bodies: pictures out of multipart forms and raw bodies. All in memory, within the limit that `limits.py` keeps."""
 
 from __future__ import annotations
 
 import asyncio
-import binascii
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-import numpy as np
-from pydantic import ValidationError
-from pydantic_core import from_json
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import (
-    MAX_FAULTS,
-    BadBase64,
-    BadPixels,
-    FieldError,
-    InvalidRequest,
-    MalformedRequest,
-    PictureError,
-    PictureTooLarge,
-    TooManyPictures,
-    UnsupportedMediaType,
-)
-from service.reading.types import Grey
-from service.schemas import AS_BASE64, AS_PIXELS, Base64Picture, JSONPicture, PictureBatch, PixelPicture
+from service.errors import FieldError, InvalidRequest, MalformedRequest, TooManyPictures, UnsupportedMediaType
 
 INLINE_BYTES = 65_536
 """Bodies up to here are parsed on the event loop: handing them to a thread would take longer than parsing them."""
-MAX_PIXELS_AS_JSON = 1_000_000
 
 FORM = "multipart/form-data"
 RAW = "application/octet-stream"
-JSON = "application/json"
 
 T = TypeVar("T")
 
@@ -45,12 +25,12 @@ T = TypeVar("T")
 async def one_picture(request: Request) -> bytes:
     """The picture of a form's file `image`, or the body itself. Raises `RequestError`."""
     header = request.headers.get("content-type", "")
-    media_type = _media_type(header)
+    media_type = media_type_of(header)
     if media_type == RAW or media_type.startswith("image/"):
-        return await _body(request)
+        return await body_of(request)
     if media_type != FORM:
         raise UnsupportedMediaType(f"Send {FORM} with one file `image`, or the picture as image/* or {RAW}.")
-    parts = await _parse(await _body(request), lambda body: _form(body, header, "image", 1))
+    parts = await parsed(await body_of(request), lambda body: _form(body, header, "image", 1))
     if len(parts) != 1:
         raise InvalidRequest([FieldError("body.image", "is missing" if not parts else "must be given once")])
     return parts[0]
@@ -59,28 +39,22 @@ async def one_picture(request: Request) -> bytes:
 async def many_pictures(request: Request, limit: int) -> list[bytes]:
     """The pictures of a form's files `images`, in order. Raises `RequestError`."""
     header = request.headers.get("content-type", "")
-    if _media_type(header) != FORM:
+    if media_type_of(header) != FORM:
         raise UnsupportedMediaType(f"Send {FORM} with files `images`.")
-    parts = await _parse(await _body(request), lambda body: _form(body, header, "images", limit))
+    parts = await parsed(await body_of(request), lambda body: _form(body, header, "images", limit))
     if not parts:
         raise InvalidRequest([FieldError("body.images", "is missing")])
     if len(parts) > limit:
-        raise _too_many(limit)
+        raise too_many(limit)
     return parts
 
 
-async def json_pictures(request: Request, limit: int) -> list[bytes | Grey | PictureError]:
-    """The pictures of a JSON body, in order; what is wrong with a single one stands in its place. Raises `RequestError`."""
-    if _media_type(request.headers.get("content-type", "")) != JSON:
-        raise UnsupportedMediaType(f"Send {JSON}.")
-    return await _parse(await _body(request), lambda body: _json(body, limit))
-
-
-def _media_type(header: str) -> str:
+def media_type_of(header: str) -> str:
+    """The type alone, in lower case."""
     return header.partition(";")[0].strip().lower()
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """The whole body. Shorter than Starlette's way to it, which every request would pay for."""
     message = await request.receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
@@ -95,7 +69,8 @@ async def _body(request: Request) -> bytes:
     raise ClientDisconnect
 
 
-async def _parse(body: bytes, parse: Callable[[bytes], T]) -> T:
+async def parsed(body: bytes, parse: Callable[[bytes], T]) -> T:
+    """What `parse` makes of the body, in a thread where it is large."""
     return parse(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(parse, body)
 
 
@@ -157,66 +132,6 @@ def _form(body: bytes, content_type: str, name: str, limit: int) -> list[bytes]:
     return [bytes(part) for part in parts]
 
 
-def _json(body: bytes, limit: int) -> list[bytes | Grey | PictureError]:
-    try:
-        data = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise MalformedRequest(f"The JSON body cannot be parsed: {error}.") from None
-    if isinstance(data, dict) and isinstance(data.get("images"), list) and len(data["images"]) > limit:
-        raise _too_many(limit)
-    # Before pydantic sees them: it would write a report of each, however many there are.
-    if unknown := list(islice(_unknown_fields(data), MAX_FAULTS)):
-        raise InvalidRequest(unknown)
-    try:
-        batch = PictureBatch.model_validate(data)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise InvalidRequest(field_errors(found, "body")) from None
-    return [_picture(picture) for picture in batch.images]
-
-
-def _unknown_fields(data: Any) -> Iterator[FieldError]:
-    if not isinstance(data, dict):
-        return
-    yield from (FieldError(f"body.{name}", "is unknown") for name in data if name not in PictureBatch.model_fields)
-    pictures = data.get("images")
-    for number, picture in enumerate(pictures if isinstance(pictures, list) else ()):
-        for name in picture if isinstance(picture, dict) else ():
-            if name not in Base64Picture.model_fields and name not in PixelPicture.model_fields:
-                yield FieldError(f"body.images.{number}.{name}", "is unknown")
-
-
-def field_errors(errors: Iterable[Any], *prefix: str) -> list[FieldError]:
-    """Pydantic's errors in our words."""
-    found = []
-    for error in errors:
-        location = [str(step) for step in (*prefix, *error["loc"]) if step not in (AS_BASE64, AS_PIXELS)]
-        found.append(FieldError(".".join(location), error["msg"]))
-    return found
-
-
-def _picture(picture: JSONPicture) -> bytes | Grey | PictureError:
-    try:
-        return _decoded(picture.base64) if isinstance(picture, Base64Picture) else _grey(picture.pixels)
-    except PictureError as error:
-        return error
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as error:
-        raise BadBase64(f"The base64 text cannot be decoded: {error}.") from None
-
-
-def _grey(rows: list[list[int]]) -> Grey:
-    width = len(rows[0]) if rows else 0
-    if width == 0 or any(len(row) != width for row in rows):
-        raise BadPixels("The rows of `pixels` must have equal lengths, and at least one value.")
-    if width * len(rows) > MAX_PIXELS_AS_JSON:
-        raise PictureTooLarge(f"`pixels` may have {MAX_PIXELS_AS_JSON} values.")
-    return np.array(rows, np.uint8)
-
-
-def _too_many(limit: int) -> TooManyPictures:
+def too_many(limit: int) -> TooManyPictures:
+    """The error for more than `limit` pictures."""
     return TooManyPictures(f"A request may have {limit} pictures.")

@@ -1,10 +1,16 @@
 // The page: a picture comes in (drawn, chosen, dropped or pasted), the service reads it, and the reading is shown.
 
-import { ask, MAX_BYTES, Problem, shrink } from "./client.js";
-import { Pad, PICTURE_SIDE } from "./draw.js";
+import { ask, MAX_BYTES, Problem, shrink, threshold } from "./client.js";
+import { Pad } from "./draw.js";
+import { followMode, mode } from "./mode.js";
+import { selectAt, showDigits, showNumber } from "./number.js";
 import { showBoxes, showNothing, showProblem, showReading } from "./show.js";
 
-const PAUSE_MS = 250; // after a stroke ends: the next one may belong to the same digit
+const PAUSE_MS = { digit: 250, number: 600 }; // after a stroke ends: the next one may belong to the same digit or number
+const UNSURE = 0.9; // a confidence below this is marked, where the model has no threshold of its own
+const TALLEST = 0.75; // width by height of the stage for a number, whose picture may be longer still
+const WIDEST = 4;
+const BESIDE = 1.9; // a wider picture has its reading below it
 const ATTEMPTS = 4; // while the service says that it is busy
 const SLOW_MS = 1_000;
 
@@ -44,18 +50,27 @@ function showGiven() {
   $("undo").setAttribute("aria-disabled", !pad.canUndo); // `disabled` would lose the keyboard's focus
   $("clear").textContent = drawing ? "Clear" : "Draw instead";
   $("frame").removeAttribute("style");
+  shape(pad.aspect);
   picture.hidden = $("no-preview").hidden = true;
   URL.revokeObjectURL(picture.src);
   if (drawing) picture.removeAttribute("src");
   else picture.src = URL.createObjectURL(given);
 }
 
+/** The stage's width by its height. */
+function shape(aspect) {
+  $("main").style.setProperty("--shape", aspect);
+  $("main").classList.toggle("wide", aspect > BESIDE);
+}
+
 // The frame takes the picture's own shape, so that boxes can be placed in shares of it. A tiny picture is enlarged.
 picture.addEventListener("load", () => {
   const { naturalWidth: width, naturalHeight: height } = picture;
+  const aspect = mode() === "digit" ? 1 : Math.min(WIDEST, Math.max(TALLEST, width / height));
+  shape(aspect);
   Object.assign($("frame").style, {
     aspectRatio: `${width} / ${height}`,
-    width: `${100 * Math.min(1, width / height)}%`,
+    width: `${100 * Math.min(1, width / height / aspect)}%`,
     height: "auto",
   });
   picture.classList.toggle("tiny", Math.max(width, height) < 150);
@@ -106,8 +121,11 @@ async function read(remark = "") {
   const slow = setTimeout(() => asked === mine && showNothing("Reading…"), SLOW_MS);
   try {
     const { reading, timing } = await persist(mine.signal);
+    const marked = reading.lines && reading.status === "uncertain";
+    const least = marked ? await threshold(reading.model.version, UNSURE) : 0;
     if (asked !== mine) return;
-    showReading(reading, timing, remark);
+    if (reading.lines) showNumber(reading, timing, remark, least);
+    else showReading(reading, timing, remark);
     await outline(reading, mine);
   } catch (error) {
     if (asked !== mine) return;
@@ -122,7 +140,7 @@ async function read(remark = "") {
 async function persist(signal) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await ask("v1/digit?explain=true", await toSend(), signal);
+      return await ask(`v1/${mode()}?explain=true`, await toSend(), signal);
     } catch (problem) {
       if (signal.aborted || attempt === ATTEMPTS) throw problem;
       if (problem.status === 413 && given && attempt === 1) {
@@ -138,11 +156,11 @@ async function persist(signal) {
   }
 }
 
-async function outline({ box }, mine) {
-  if (box === null) return;
-  if (given === null) return showBoxes([box], PICTURE_SIDE, PICTURE_SIDE);
+async function outline({ box, lines }, mine) {
+  const show = (width, height) => (lines ? showDigits(width, height) : showBoxes(box ? [box] : [], width, height));
+  if (given === null) return show(pad.size.width, pad.size.height);
   await picture.decode().catch(() => {}); // the reading can be faster than the browser
-  if (asked === mine && picture.naturalWidth) showBoxes([box], picture.naturalWidth, picture.naturalHeight);
+  if (asked === mine && picture.naturalWidth) show(picture.naturalWidth, picture.naturalHeight);
 }
 
 function busy(yes) {
@@ -155,13 +173,25 @@ function drawingChanged() {
   forget();
   showGiven();
   if (pad.empty) showNothing();
-  else pause = setTimeout(read, PAUSE_MS);
+  else pause = setTimeout(read, PAUSE_MS[mode()]);
+}
+
+function modeChanged() {
+  forget();
+  pad.wide = mode() === "number";
+  showGiven();
+  showNothing();
+  if (given !== null || !pad.empty) read();
 }
 
 pad.addEventListener("change", drawingChanged);
 pad.addEventListener("start", () => {
   forget();
   $("hint").hidden = true;
+});
+
+pad.addEventListener("tap", (event) => {
+  if (mode() === "number" && selectAt(event.clientX, event.clientY)) event.preventDefault();
 });
 
 $("undo").addEventListener("click", () => pad.undo());
@@ -210,4 +240,5 @@ addEventListener("drop", (event) => {
   giveFrom(event.dataTransfer, "There was no picture file in what was dropped.");
 });
 
-showGiven();
+followMode(modeChanged);
+modeChanged();

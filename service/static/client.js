@@ -3,6 +3,7 @@
 export const MAX_BYTES = 9_900_000; // the service's limit of 10 MB, less the form around the picture
 const SMALLER_SIDE = 3000;
 const PATIENCE_MS = 30_000;
+const ASIDE_MS = 2_000; // for what the page can do without
 const LONGEST_WAIT_S = 20;
 
 const BUSY = "The service is busy.";
@@ -42,6 +43,20 @@ export async function ask(path, picture, signal) {
   }
   if (response.ok && body !== null) return { reading: body, timing: timing(response.headers.get("Server-Timing")) };
   throw refused(response, body);
+}
+
+const thresholds = new Map(); // by version, which never changes
+
+/** The confidence below which this version of the model is unsure of a digit; `otherwise` where that is not to be had. */
+export async function threshold(version, otherwise) {
+  if (!thresholds.has(version)) {
+    const response = await fetch(`v1/models/${version}`, { signal: AbortSignal.timeout(ASIDE_MS) }).catch(() => null);
+    const manifest = response?.ok ? await response.json().catch(() => null) : null;
+    const found = manifest?.thresholds?.confidence;
+    if (found === undefined) return otherwise;
+    thresholds.set(version, found);
+  }
+  return thresholds.get(version);
 }
 
 /** A copy that is small enough to send, upright as its EXIF data asks for. Rejects if the browser cannot decode it. */

@@ -11,6 +11,7 @@ const SENTENCES = {
 };
 
 for (let digit = 0; digit < 10; digit++) $("bars").append(bar(digit));
+const IMAGES = ["normalised", "saliency", "mask"];
 
 /** Shows a `DigitReading`, how long it took, and a remark on how it came about. */
 export function showReading(reading, timing, remark) {
@@ -27,11 +28,13 @@ export function showReading(reading, timing, remark) {
   showAbout(model, timing);
 }
 
+/** Shows this sentence and no reading. */
 export function showNothing(sentence = "Nothing to read yet.") {
   $("problem").hidden = true;
   $("result").dataset.status = "none";
-  $("digit").textContent = $("whole").textContent = "–";
-  $("confidence").textContent = $("about").textContent = "";
+  $("digit").textContent = $("text").textContent = $("whole").textContent = "–";
+  for (const id of ["confidence", "about", "spoken", "which"]) $(id).textContent = "";
+  $("copying").hidden = true;
   say(sentence);
   showBars(null, null);
   showImages(null);
@@ -48,21 +51,23 @@ export function showProblem({ title, detail, reference, retryable }) {
   $("problem").hidden = false;
 }
 
-function say(sentence) {
+export function say(sentence) {
   $("sentence").textContent = sentence;
 }
 
 /** Outlines boxes in a picture of this size; on the page they are shares of the frame, whatever its size there. */
 export function showBoxes(boxes, width, height) {
-  const outlines = boxes.map((box) => {
-    const outline = document.createElement("div");
-    outline.style.left = `${(100 * box.x) / width}%`;
-    outline.style.top = `${(100 * box.y) / height}%`;
-    outline.style.width = `${(100 * box.width) / width}%`;
-    outline.style.height = `${(100 * box.height) / height}%`;
-    return outline;
-  });
-  $("boxes").replaceChildren(...outlines);
+  $("boxes").ariaHidden = "true"; // nothing to press, unlike the digits of a number
+  $("boxes").replaceChildren(...boxes.map((box) => place(document.createElement("div"), box, width, height)));
+}
+
+/** Puts the element where the box is, and returns it. */
+export function place(element, box, width, height) {
+  element.style.left = `${(100 * box.x) / width}%`;
+  element.style.top = `${(100 * box.y) / height}%`;
+  element.style.width = `${(100 * box.width) / width}%`;
+  element.style.height = `${(100 * box.height) / height}%`;
+  return element;
 }
 
 function bar(digit) {
@@ -76,7 +81,7 @@ function bar(digit) {
   return row;
 }
 
-function showBars(probabilities, best) {
+export function showBars(probabilities, best) {
   for (const [digit, row] of [...$("bars").children].entries()) {
     const probability = probabilities?.[digit] ?? 0;
     row.classList.toggle("best", digit === best);
@@ -85,8 +90,8 @@ function showBars(probabilities, best) {
   }
 }
 
-function showImages(explanation) {
-  for (const name of ["normalised", "saliency"]) {
+export function showImages(explanation) {
+  for (const name of IMAGES) {
     const source = explanation?.[name];
     $(name).hidden = !source;
     if (source) $(name).src = source;
@@ -94,7 +99,7 @@ function showImages(explanation) {
   }
 }
 
-function showAbout(model, timing) {
+export function showAbout(model, timing) {
   const total = timing.reduce((sum, { ms }) => sum + ms, 0);
   const parts = timing.map(({ name, ms }) => `${name} ${ms.toFixed(1)}`).join(", ");
   const took = timing.length ? ` · read in ${total.toFixed(1)} ms (${parts})` : "";
@@ -102,7 +107,7 @@ function showAbout(model, timing) {
 }
 
 /** A share as a percentage that never rounds to a certainty that nobody has. */
-function share(value) {
+export function share(value) {
   if (value > 0.999 && value < 1) return "> 99.9%";
   if (value > 0 && value < 0.001) return "< 0.1%";
   return percent.format(value);

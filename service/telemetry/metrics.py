@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.model.registry import Registry, Version
-from service.reading.types import DigitReading, Status
+from service.reading.types import DigitReading, NumberReading, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -38,7 +38,11 @@ class Metrics:
             "digits_http_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
         )
         stage = Histogram(
-            "digits_stage_seconds", "Time of a reading, by stage.", ["stage"], buckets=_STAGE, registry=registry
+            "digits_stage_seconds",
+            "Time of a reading of one digit, by stage.",
+            ["stage"],
+            buckets=_STAGE,
+            registry=registry,
         )
         self._decode, self._ink, self._queue, self._model = map(stage.labels, ("decode", "ink", "queue", "model"))
         self._batch = Histogram("digits_batch_size", "Pictures in a batch.", buckets=_BATCH, registry=registry)
@@ -56,6 +60,14 @@ class Metrics:
         self._confidence = Histogram(
             "digits_confidence", "Confidence of readings with a digit.", buckets=_CONFIDENCE, registry=registry
         )
+        numbers = Counter("digits_number_readings", "Numbers read.", ["status"], registry=registry)
+        self._numbers = {status: numbers.labels(status) for status in _STATUSES}
+        in_numbers = Counter("digits_number_digits", "Digits read in numbers.", ["digit"], registry=registry)
+        self._in_numbers = {str(digit): in_numbers.labels(digit) for digit in range(10)}
+        number_stage = Histogram(
+            "digits_number_stage_seconds", "Time of a number, by stage.", ["stage"], buckets=_LATENCY, registry=registry
+        )
+        self._number_stages = [number_stage.labels(name) for name in ("decode", "ink", "queue", "model")]
         self._problems = Counter("digits_picture_problems", "Pictures not read.", ["status"], registry=registry)
         self._version = Gauge(
             "digits_model_version_state",
@@ -94,6 +106,15 @@ class Metrics:
         self._readings[reading.status, reading.digit].inc()
         if reading.digit is not None:
             self._confidence.observe(reading.confidence)
+
+    def number(self, reading: NumberReading, queue_seconds: float) -> None:
+        """Counts the reading of one number, and each of its digits."""
+        stages = (reading.decode_seconds, reading.ink_seconds, queue_seconds, reading.model_seconds)
+        for stage, seconds in zip(self._number_stages, stages, strict=True):
+            stage.observe(seconds)
+        self._numbers[reading.status].inc()
+        for digit, counter in self._in_numbers.items():
+            counter.inc(reading.text.count(digit))
 
     def picture_problem(self, status: int) -> None:
         """Counts a picture that could not be read."""

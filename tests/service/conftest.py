@@ -48,7 +48,7 @@ def observed() -> Observed:
 
 @pytest.fixture
 def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
-    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
+    batcher = Batcher(reader, model, max_queue=10, max_batch=4, observer=observed)
     yield batcher
     model.gate.set()
     batcher.close()

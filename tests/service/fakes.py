@@ -28,6 +28,7 @@ class FakeModel:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.whole = 0.95  # its digit_probability of what is not very little ink
         self.error: BaseException | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -42,7 +43,7 @@ class FakeModel:
         for index, image in enumerate(images):
             width = int((image.max(axis=0) > 100).sum())
             probabilities[index, 1 if width <= 8 else 0] = 0.991
-            whole[index] = 0.95 if (image > 100).sum() > 30 else 0.05
+            whole[index] = self.whole if (image > 100).sum() > 30 else 0.05
         return probabilities, whole
 
 

@@ -63,8 +63,9 @@ def test_the_service_keeps_to_its_document(case: schemathesis.Case[Any], url: st
 
 
 def test_every_route_is_in_the_document(app: FastAPI) -> None:
-    routes = {"/v1/digit", "/v1/digits", "/v1/digits/json", "/v1/models", "/v1/models/{version}"}
-    assert set(DOCUMENT["paths"]) == routes | {"/healthz", "/readyz", "/metrics"}
+    readings = {"/v1/digit", "/v1/digits", "/v1/digits/json", "/v1/number", "/v1/number/json"}
+    others = {"/v1/models", "/v1/models/{version}", "/healthz", "/readyz", "/metrics"}
+    assert set(DOCUMENT["paths"]) == readings | others
 
 
 def test_every_operation_field_and_parameter_is_described() -> None:
@@ -118,10 +119,15 @@ async def test_the_examples_of_requests_are_read(client: httpx.AsyncClient) -> N
     for example in body["examples"].values():
         answer = await client.post("/v1/digits/json", json=example["value"])
         assert all(result["reading"] for result in answer.json()["results"])
+    body = DOCUMENT["paths"]["/v1/number/json"]["post"]["requestBody"]["content"]["application/json"]
+    for example in body["examples"].values():
+        answer = await client.post("/v1/number/json", json=example["value"])
+        assert answer.json()["status"] in ("ok", "uncertain", "not_a_digit", "blank")
 
 
-def test_the_form_offers_a_file_to_choose() -> None:
-    body = DOCUMENT["paths"]["/v1/digit"]["post"]["requestBody"]["content"]
+@pytest.mark.parametrize("path", ["/v1/digit", "/v1/number"])
+def test_the_form_offers_a_file_to_choose(path: str) -> None:
+    body = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]
     assert list(body) == ["multipart/form-data", "application/octet-stream", "image/*"]
     assert body["multipart/form-data"]["schema"]["properties"]["image"]["format"] == "binary"
 

@@ -93,13 +93,13 @@ async def test_a_large_picture_whose_caller_leaves_at_once_gives_its_place_back(
 async def test_many_pictures_give_their_places_back_when_the_thread_has_just_ended(
     batcher: Batcher, observed: Observed
 ) -> None:
-    admit = batcher._admit
+    admit = batcher._queue.admit
 
-    def admit_and_close(cost: int) -> None:
-        admit(cost)
+    def admit_and_close(places: int) -> None:
+        admit(places)
         batcher.close()
 
-    batcher._admit = admit_and_close  # type: ignore[method-assign]
+    batcher._queue.admit = admit_and_close  # type: ignore[method-assign]
     with pytest.raises(Draining):
         await batcher.read_many([ONE, LARGE, ZERO, LARGE])
     assert observed.depth == 0

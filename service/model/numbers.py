@@ -1,0 +1,110 @@
+"""Numbers: pages with any number of digits, on their way through the same queue and model as single digits.
+
+A page may ask the model some thousand questions. They are entries of the queue of a bounded size, one after another, so that
+others' pictures get in between. All else happens in pools of threads, never on the thread that runs the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import Draining, ModelFailed, PictureError
+from service.model.entries import Entry, NumberAnswer, Opinions, Questions
+from service.model.queue import PUT_AWAY, Queue
+from service.reading.reader import Reader
+from service.reading.types import Grey
+
+log = logging.getLogger(__name__)
+
+NUMBER_PLACES = 64
+"""Pictures that an entry of a number has at most, and places in the queue that the number holds until it is read."""
+
+T = TypeVar("T")
+
+
+class Numbers:
+    """Reads numbers; made and closed by a `Batcher`."""
+
+    def __init__(
+        self, reader: Reader, queue: Queue, pool: ThreadPoolExecutor, *, max_batch: int, name: str = "model"
+    ) -> None:
+        self._reader = reader
+        self._queue = queue
+        self._chunk = min(NUMBER_PLACES, max_batch)
+        self._pool = pool
+        # In the other pool what is nearly done would wait for all that has not begun.
+        self._conclusions = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-conclude")
+
+    async def read(self, picture: bytes | Grey, explain: bool) -> NumberAnswer:
+        """Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`. Nothing more is begun when the caller leaves."""
+        started = time.perf_counter()
+        self._queue.admit(NUMBER_PLACES)
+        try:
+            prepared = await _beside(self._pool, functools.partial(self._reader.prepare_number, picture))
+            opinions = await self._ask(prepared.questions)
+            conclude = functools.partial(
+                self._reader.conclude_number,
+                prepared,
+                opinions.probabilities,
+                opinions.digit_probability,
+                model_seconds=opinions.seconds,
+                explain=explain,
+            )
+            reading = await _beside(self._conclusions, conclude)
+        finally:
+            self._queue.release(NUMBER_PLACES)
+        busy = reading.decode_seconds + reading.ink_seconds + reading.model_seconds
+        return NumberAnswer(reading, max(0.0, time.perf_counter() - started - busy))
+
+    def close(self) -> None:
+        """Who is not concluded yet gets `Draining`."""
+        self._conclusions.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, images: NDArray[np.uint8]) -> Opinions:
+        """The model's opinions of uint8 `[N, 28, 28]`. The next entry is queued when the one before it is answered."""
+        asked = [np.zeros((0, 10), np.float32)], [np.zeros(0, np.float32)]
+        seconds = 0.0
+        for start in range(0, len(images), self._chunk):
+            questions = Questions(images[start : start + self._chunk])
+            future: asyncio.Future[Opinions] = asyncio.get_running_loop().create_future()
+            if not self._queue.put(Entry(questions, False, len(questions.images), 0, future, time.perf_counter())):
+                raise Draining(PUT_AWAY)
+            opinions = await future
+            asked[0].append(opinions.probabilities)
+            asked[1].append(opinions.digit_probability)
+            seconds += opinions.seconds
+        return Opinions(np.concatenate(asked[0]), np.concatenate(asked[1]), seconds)
+
+
+async def _beside(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    """Does the work in the pool. Raises what it raises, `ModelFailed` for a fault of ours, `Draining` when the pool is closed."""
+    try:
+        working = asyncio.get_running_loop().run_in_executor(pool, _guarded, work)
+    except RuntimeError:  # the pool takes no more
+        raise Draining(PUT_AWAY) from None
+    try:
+        await asyncio.wait([working])
+    finally:
+        working.cancel()  # the caller has left: it need not begin
+    if working.cancelled():  # by the pool, which is closed
+        raise Draining(PUT_AWAY)
+    return working.result()
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except PictureError:
+        raise
+    except BaseException:  # whatever it was, its caller must hear of it and the loop must live on
+        log.exception("reading a number failed")
+        raise ModelFailed("Reading the number failed.") from None

@@ -1,0 +1,225 @@
+"""A page's ink → its lines of writing, each upright: skew and slant taken out, rules and dirt left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reading.page import PageInk
+
+_SPECK = 0.2  # of the digits' height: what is smaller in both directions is dirt or a point
+_BODY = 0.4  # of the digits' height: what is at least this tall may be a digit and makes a line
+_BESIDE = 0.4  # of the lower one's height: marks of one line overlap by more
+_MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digits, or more of any kind, is a texture
+_LARGEST = 96  # pixels that a digit's height needs at most
+_COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
+_SLANTS = np.linspace(-0.45, 0.9, 28)  # tangents of the angle that writing leans to the right
+_SAMPLE = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One line, upright. `height`: of its digits; `to_page` maps `(x, y, 1)` of the strip to the page, float64 `[2, 3]`."""
+
+    ink: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    height: float
+    to_page: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Connected components: `labels` int32; `x y w h area` float64, one each, the ground first."""
+
+    labels: NDArray[np.int32]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    w: NDArray[np.float64]
+    h: NDArray[np.float64]
+    area: NDArray[np.float64]
+
+
+def find_lines(page: PageInk) -> list[Strip]:
+    """The page's lines from top to bottom. Large writing is made smaller: what follows costs no more for it, and needs no more."""
+    marks = _marks(page.mask)
+    if not 2 <= len(marks.x) <= _MOST_SPECKS:
+        return []
+    size = _typical_height(marks, np.arange(1, len(marks.x)))
+    shrink = min(1.0, _LARGEST / size)
+    if shrink < 1:
+        page, size = _smaller(page, shrink), size * shrink
+    marks = _marks(_without_rules(page.mask, size))
+    if len(marks.x) < 2:
+        return []
+    size = _typical_height(marks, np.arange(1, len(marks.x)))
+    kept = np.flatnonzero(np.maximum(marks.w, marks.h) >= _SPECK * size)
+    kept = kept[kept > 0]
+    bodies = kept[marks.h[kept] >= _BODY * size]
+    if len(bodies) > _MOST_MARKS:
+        return []
+    slope = _slope(marks, bodies)
+    lines = _lines(marks, bodies, slope)
+    _add_small(lines, marks, np.setdiff1d(kept, bodies), slope)
+    return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
+
+
+def _smaller(page: PageInk, shrink: float) -> PageInk:
+    rows, columns = (max(1, round(side * shrink)) for side in page.mask.shape)
+    ink = cv2.resize(page.ink, (columns, rows), interpolation=cv2.INTER_AREA)
+    cover = cv2.resize(page.mask * np.uint8(255), (columns, rows), interpolation=cv2.INTER_AREA)
+    return PageInk(np.asarray(ink, np.uint8), (cover > _COVERED).astype(np.uint8))
+
+
+def _without_rules(mask: NDArray[np.uint8], size: float) -> NDArray[np.uint8]:
+    """`mask` without long thin level or upright lines; strokes that cross them stay whole. `size`: height of a digit."""
+    out = mask
+    for turned in (False, True):
+        view = np.ascontiguousarray(out.T) if turned else out
+        rule = _level_rule(view, size)
+        if rule is not None:
+            view = np.where(rule, 0, view).astype(np.uint8)
+            out = np.ascontiguousarray(view.T) if turned else view
+    return out
+
+
+def _level_rule(mask: NDArray[np.uint8], size: float) -> NDArray[np.bool_] | None:
+    """The pixels of long, thin, nearly level lines; None where there is none."""
+    long = round(max(24, 2.2 * size))
+    if mask.shape[1] < long:
+        return None
+    joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line that is not quite level climbs by steps
+    runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
+    if not runs.any():
+        return None
+    near = mask * (cv2.dilate(runs, np.ones((3, 1), np.uint8)) > 0).astype(np.uint8)
+    thick = _column_runs(near)
+    whole = _column_runs(mask)
+    usual = float(np.median(thick[near > 0])) if near.any() else 0.0
+    if usual > 0.15 * size + 2:
+        return None
+    # Where a stroke crosses, the column's run of ink is much longer than the rule is thick.
+    return np.asarray((near > 0) & (whole <= 1.6 * usual + 1))
+
+
+def _column_runs(mask: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """For each pixel that is set, how long the upright run of set pixels through it is; int32 like `mask`."""
+    down = np.zeros(mask.shape, np.int32)
+    count = np.zeros(mask.shape[1], np.int32)
+    for row in range(mask.shape[0]):
+        count = (count + 1) * mask[row]
+        down[row] = count
+    longest = np.zeros(mask.shape[1], np.int32)
+    for row in range(mask.shape[0] - 1, -1, -1):
+        longest = np.maximum(longest, down[row]) * mask[row]
+        down[row] = longest
+    return down
+
+
+def _marks(mask: NDArray[np.uint8]) -> _Marks:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    x, y, w, h, area = np.asarray(stats, np.float64).T
+    return _Marks(np.asarray(labels, np.int32), x, y, w, h, area)
+
+
+def _typical_height(marks: _Marks, some: NDArray[np.intp]) -> float:
+    """The height at which half of the ink is in lower marks."""
+    order = some[np.argsort(marks.h[some])]
+    mass = np.cumsum(marks.area[order])
+    return float(marks.h[order[int(np.searchsorted(mass, mass[-1] / 2))]])
+
+
+def _slope(marks: _Marks, bodies: NDArray[np.intp]) -> float:
+    """How much the lines rise or fall, pixels down for each to the right: the median over neighbours."""
+    middle_x, middle_y = marks.x + marks.w / 2, marks.y + marks.h / 2
+    slopes = []
+    order = bodies[np.argsort(marks.x[bodies])]
+    for at, i in enumerate(order):
+        for j in order[at + 1 : at + 40]:
+            gap = marks.x[j] - marks.x[i] - marks.w[i]
+            if gap > 1.5 * marks.h[i]:
+                break
+            overlap = min(marks.y[i] + marks.h[i], marks.y[j] + marks.h[j]) - max(marks.y[i], marks.y[j])
+            alike = 0.6 < marks.h[i] / marks.h[j] < 1.7
+            if alike and overlap > 0.4 * min(marks.h[i], marks.h[j]) and middle_x[j] - middle_x[i] > 0.3 * marks.h[i]:
+                slopes.append((middle_y[j] - middle_y[i]) / (middle_x[j] - middle_x[i]))
+                break
+    return float(np.clip(np.median(slopes), -0.35, 0.35)) if len(slopes) >= 3 else 0.0
+
+
+def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[int]]:
+    """Bodies that stand side by side, from top to bottom: from left to right each joins the line whose end it stands beside."""
+    middle = marks.y + marks.h / 2 - slope * (marks.x + marks.w / 2)
+    lines: list[list[int]] = []
+    ends = np.zeros((0, 2))  # top and bottom of each line where it has got to
+    for i in bodies[np.argsort(marks.x[bodies] + marks.w[bodies] / 2)]:
+        own = np.array([middle[i] - marks.h[i] / 2, middle[i] + marks.h[i] / 2])
+        shared = np.minimum(own[1], ends[:, 1]) - np.maximum(own[0], ends[:, 0])
+        share = shared / np.minimum(marks.h[i], ends[:, 1] - ends[:, 0])
+        best = int(share.argmax()) if len(share) else -1
+        if best < 0 or share[best] <= _BESIDE:
+            lines.append([int(i)])
+            ends = np.concatenate([ends, own[None]])
+        else:
+            lines[best].append(int(i))
+            ends[best] = (ends[best] + own) / 2
+    height = [np.mean([middle[i] for i in line]) for line in lines]
+    return [lines[k] for k in np.argsort(height)]
+
+
+def _add_small(lines: list[list[int]], marks: _Marks, small: NDArray[np.intp], slope: float) -> None:
+    """Puts small marks into the lines that they lie in."""
+    middle = marks.y + marks.h / 2 - slope * (marks.x + marks.w / 2)
+    extents = [
+        (min(middle[i] - marks.h[i] / 2 for i in line), max(middle[i] + marks.h[i] / 2 for i in line)) for line in lines
+    ]
+    for i in small:
+        for line, (top, bottom) in zip(lines, extents, strict=True):
+            if top <= middle[i] <= bottom:
+                line.append(int(i))
+                break
+
+
+def _strip(page: PageInk, marks: _Marks, line: NDArray[np.intp], slope: float, shrink: float) -> Strip:
+    left, top = int(marks.x[line].min()), int(marks.y[line].min())
+    right, bottom = int((marks.x + marks.w)[line].max()), int((marks.y + marks.h)[line].max())
+    chosen = np.zeros(len(marks.x), np.uint8)
+    chosen[line] = 1
+    mask = chosen[marks.labels[top:bottom, left:right]]
+    others = (page.mask[top:bottom, left:right] > 0) & (mask == 0)
+    ink = np.where(others, 0, page.ink[top:bottom, left:right]).astype(np.uint8)
+    tall = bottom - top
+    ys, xs = np.nonzero(mask)
+    slant = _slant(xs, ys - slope * xs)
+    # x' = x + slant · (y − slope·x − middle), y' = y − slope·x: first the skew, then the slant is taken out.
+    turn = np.array([[1 - slant * slope, slant], [-slope, 1.0]])
+    corners = turn @ np.array([[0, right - left, 0, right - left], [0, 0, tall, tall]], np.float64)
+    shift = 1 - np.floor(corners.min(1))
+    size = np.ceil(corners.max(1) + shift).astype(int) + 2
+    forward = np.concatenate([turn, shift[:, None]], 1)
+    back = np.linalg.inv(turn)
+    to_page = np.concatenate([back, (np.array([left, top]) - back @ shift)[:, None]], 1)
+    if abs(slope) > 1e-3 or abs(slant) > 1e-3:
+        flat = (int(size[0]), int(size[1]))
+        ink = np.asarray(cv2.warpAffine(ink, forward, flat, flags=cv2.INTER_LINEAR), np.uint8)
+        mask = (cv2.warpAffine(mask * 255, forward, flat, flags=cv2.INTER_LINEAR) > 127).astype(np.uint8)
+    else:
+        ink, mask = np.pad(ink, ((1, 2), (1, 2))), np.pad(mask, ((1, 2), (1, 2)))
+    to_page = to_page / shrink
+    to_page[:, 2] += 0.5 / shrink - 0.5  # pixels are counted from their middles
+    return Strip(ink, mask, _typical_height(marks, line), to_page)
+
+
+def _slant(x: NDArray[np.intp], y: NDArray[np.float64]) -> float:
+    """The shear that makes strokes upright: the one whose column sums are the most uneven."""
+    step = len(x) // _SAMPLE + 1
+    x, y = x[::step], y[::step]
+    best, most = 0.0, -1.0
+    for slant in _SLANTS:
+        columns = np.round(x + slant * y).astype(np.int64)
+        score = float(np.square(np.bincount(columns - columns.min())).sum()) * (1 - 0.15 * abs(float(slant)))
+        if score > most:
+            best, most = float(slant), score
+    return best

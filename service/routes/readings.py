@@ -1,0 +1,46 @@
+"""What the routes that read pictures share: the version asked for, the answer and its `Server-Timing`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from service.errors import FieldError, InvalidRequest
+from service.model.entries import Answer, NumberAnswer
+from service.model.version import Model
+from service.openapi import readings_headers
+from service.schemas import ReadingQuery
+from service.state import state_of
+
+OK: dict[int | str, dict[str, Any]] = {200: {"description": "What was read", "headers": readings_headers()}}
+FILE_AS_JSON = {"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTcAAAAAAElFTkSuQmCC"}
+PIXELS_AS_JSON = {"pixels": [[255, 255, 255], [255, 0, 255]]}
+
+
+def model_for(request: Request, query: ReadingQuery) -> Model:
+    """The version asked for; asked before the body is read, so that nobody sends pictures to a service that is starting."""
+    names = [name for name, _ in request.query_params.multi_items()] if request.scope["query_string"] else []
+    if repeated := [name for name in type(query).model_fields if names.count(name) > 1]:
+        raise InvalidRequest([FieldError(f"query.{name}", "must be given once") for name in repeated])
+    return state_of(request).registry.get(query.version)
+
+
+def respond(content: bytes, answers: Sequence[Answer | NumberAnswer]) -> Response:
+    """The response with JSON `content`, which says of `answers`."""
+    headers = {"Server-Timing": _server_timing(answers)} if answers else None
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def _server_timing(answers: Sequence[Answer | NumberAnswer]) -> str:
+    """https://www.w3.org/TR/server-timing/, in milliseconds; of a batch the longest of each stage."""
+    decode = max(answer.reading.decode_seconds for answer in answers)
+    ink = max(answer.reading.ink_seconds for answer in answers)
+    queue = max(answer.queue_seconds for answer in answers)
+    model = max(answer.reading.model_seconds for answer in answers)
+    return (
+        f"decode;dur={decode * 1000:.3f}, ink;dur={ink * 1000:.3f}, "
+        f"queue;dur={queue * 1000:.3f}, model;dur={model * 1000:.3f}"
+    )
