@@ -10,7 +10,7 @@ from benchmarks.sets import Sample
 from trainer import metrics
 
 HEAD = (
-    f"{'set':32} {'pictures':>8} {'right':>8} {'error':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
+    f"{'set':42} {'pictures':>8} {'right':>8} {'error':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
     f"{'ECE':>7} {'95 % interval':>18} {'AUROC':>7}"
 )
 
@@ -59,7 +59,7 @@ class Score:
             ece = f"{value:7.4f} {f'{low:.4f} to {high:.4f}':>18}"
         auroc = f"{'–':>7}" if self.auroc is None else f"{self.auroc:7.4f}"
         return (
-            f"{name:32} {n:8} {self.right / n:8.2%} {1 - self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} "
+            f"{name:42} {n:8} {self.right / n:8.2%} {1 - self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} "
             f"{self.refused / n:8.2%} {self.errors:6} {ece} {auroc}"
         )
 

@@ -17,8 +17,20 @@ from PIL import Image
 
 from benchmarks import accuracy
 from benchmarks.scores import score
-from benchmarks.sets import Sample, UnknownGroup, folder, folders, mnist_corrupted, mnist_test
-from tests.drawing import encoded, write_idx
+from benchmarks.sets import (
+    PAPER,
+    Sample,
+    UnknownGroup,
+    chosen,
+    encoded,
+    folder,
+    folders,
+    kinds,
+    mnist_corrupted,
+    mnist_test,
+)
+from tests import drawing
+from tests.drawing import write_idx
 from trainer import metrics
 from trainer.corruptions import KINDS, corrupt
 from trainer.served import load_served
@@ -44,7 +56,7 @@ def a_set(root: Path, name: str, rows: list[tuple[str, str, NDArray[np.uint8]]])
         writer = csv.writer(file)
         writer.writerow(["file", "label", "group", "source"])
         for number, (label, group, image) in enumerate(rows):
-            (root / name / "images" / f"{number}.png").write_bytes(encoded(image))
+            (root / name / "images" / f"{number}.png").write_bytes(drawing.encoded(image))
             writer.writerow([f"{number}.png", label, group, "drawn"])
 
 
@@ -93,17 +105,45 @@ def test_a_score_by_hand() -> None:
     assert score([Sample(b"", None)] * 4, answers[:4]).auroc is None
 
 
-def test_mnist_is_sent_plain_enlarged_and_corrupted(tmp_path: Path) -> None:
+def opened(sample: Sample) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(encoded(sample))))
+
+
+def test_mnist_is_sent_plain_in_other_forms_and_corrupted(tmp_path: Path) -> None:
     write_idx(tmp_path, 1, 20)
-    (_, plain), (_, large) = mnist_test(tmp_path)
-    images = np.stack([np.asarray(Image.open(io.BytesIO(s.picture))) for s in plain])
+    sets = dict(mnist_test(tmp_path))
+    plain, large, cut, tiny, levels, paper = sets.values()
+    images = np.stack([opened(sample) for sample in plain])
     assert images.shape == (20, 28, 28)
-    assert Image.open(io.BytesIO(large[0].picture)).size == (196, 196)
+    assert opened(large[0]).shape == (196, 196)
+    for image, sample in zip(images, cut, strict=True):
+        box = opened(sample)
+        assert all(edge.any() for edge in (box[0], box[-1], box[:, 0], box[:, -1]))
+        assert box.sum() == image.sum()
+    assert {opened(sample).shape for sample in tiny} == {(16, 16)}
+    assert opened(tiny[0]).mean() * 16**2 / 20**2 * 400 / 256 == pytest.approx(images[0].sum() / 400, rel=0.02)
+    np.testing.assert_array_equal(opened(levels[3]), 255 * (images[3] >= 128))
+    assert list(sets)[-1] == PAPER
+    assert encoded(paper[7]) == encoded(paper[7])
+    assert [sample.label for sample in paper] == [n % 10 for n in range(20)]
     spoilt = dict(mnist_corrupted(tmp_path))
     assert tuple(spoilt) == KINDS
-    sent = np.stack([np.asarray(Image.open(io.BytesIO(s.picture))) for s in spoilt["zigzag"]])
+    sent = np.stack([opened(sample) for sample in spoilt["zigzag"]])
     np.testing.assert_array_equal(sent, corrupt(images, "zigzag", 0))
     assert [s.label for s in spoilt["fog"]] == [n % 10 for n in range(20)]
+
+
+def test_a_sample_of_a_set_and_its_kinds() -> None:
+    assert chosen(5, None) == chosen(5, 5) == list(range(5))
+    assert chosen(1_000, 10) == chosen(1_000, 10)
+    assert len(set(chosen(1_000, 10))) == 10
+    one, other = Sample(b"1", 1, "ruled"), Sample(b"2", 2, "plain")
+    assert list(kinds("paper", [one, other], "ab")) == [
+        ("paper", [one, other], ["a", "b"]),
+        ("paper: plain", [other], ["b"]),
+        ("paper: ruled", [one], ["a"]),
+    ]
+    assert [name for name, _, _ in kinds("paper", [one], "a")] == ["paper"]
 
 
 @pytest.fixture
@@ -113,12 +153,12 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         results = []
         for part in request.read().split(b"\r\n\r\n")[1:]:
-            image = np.asarray(Image.open(io.BytesIO(part)))
-            sure, probability = int(image[0, 1]) / 255, int(image[0, 2]) / 255
+            first = np.asarray(Image.open(io.BytesIO(part)).convert("L")).ravel()
+            sure, probability = int(first[1]) / 255, int(first[2]) / 255
             if probability < 0.5:
                 results.append(answer("not_a_digit", None, 0.0, probability))
             else:
-                results.append(answer("ok" if sure > 0.9 else "uncertain", int(image[0, 0]) % 10, sure, probability))
+                results.append(answer("ok" if sure > 0.9 else "uncertain", int(first[0]) % 10, sure, probability))
         return httpx.Response(200, text=json.dumps({"results": results}))
 
     real: Callable[..., httpx.Client] = httpx.Client
@@ -130,13 +170,17 @@ def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_idx(dev.parent / "mnist", 1, 20)
     written = dev.parent / "served.json"
     words = ["--data", str(dev.parent), "--corruptions", "--leave-out", "doodles:cats", "--json", str(written)]
-    assert accuracy.main(words) == 0
+    assert accuracy.main([*words, "--no-numbers"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "doodles: without cats"
-    rows = {line[:32].strip(): line[32:].split() for line in lines[2:] if line}
-    assert list(rows) == [
+    rows = {line[:42].strip(): line[42:].split() for line in lines[2:] if line}
+    assert [name for name in rows if ": " not in name] == [
         "MNIST test",
         "MNIST test, ×7, dark on light",
+        "MNIST test, cut to the ink",
+        "MNIST test, 16 pixels",
+        "MNIST test, two grey levels",
+        "MNIST test on synthetic paper",
         "doodles",
         "scans",
         "set",
@@ -148,7 +192,8 @@ def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
     errors = [float(rows[kind][2].rstrip("%")) for kind in KINDS]
     assert float(rows["mean error"][0].rstrip("%")) == pytest.approx(sum(errors) / 15, abs=0.02)
     found = load_served(written)
-    assert [row.name for row in found.sets] == list(rows)[:4]
+    assert [row.name for row in found.sets] == list(rows)[: list(rows).index("set")]
+    assert found.numbers == ()
     assert [100 * row.error for row in found.corruptions] == pytest.approx(errors, abs=0.01)
 
 
@@ -158,6 +203,8 @@ def test_what_cannot_be_measured(dev: Path, tmp_path: Path, capsys: pytest.Captu
     assert accuracy.main(["--data", str(dev.parent), "--leave-out", "doodles:dogs"]) == 2
     assert "no group called dogs" in capsys.readouterr().err
     assert accuracy.main(["--data", str(dev.parent), "--only", "nothing"]) == 1
+    with pytest.raises(SystemExit):
+        accuracy.main(["--data", str(dev.parent), "--limit", "0"])
     for wrong in ("doodles", "doodles:", ":cats", "doodles:cats,"):
         with pytest.raises(SystemExit):
             accuracy.main(["--data", str(dev.parent), "--leave-out", wrong])

@@ -1,0 +1,148 @@
+"""Labelled pictures of whole numbers, and what the service's answers to them are worth."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import strings
+from benchmarks.sets import chosen, mnist_arrays
+from trainer import metrics
+
+STRINGS, LINES = 2_000, 1_000
+"""Pictures in the sets of synthetic strings and of synthetic lines on paper."""
+
+HEAD = (
+    f"{'numbers':42} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
+    f"{'distance':>8} {'ECE':>7} {'95 % interval':>18}"
+)
+
+
+@dataclass(frozen=True)
+class NumberSample:
+    """One encoded picture, or what makes it, and its whole text, lines parted by a line feed; `kind`: see `sets.kinds`."""
+
+    picture: bytes | Callable[[], bytes]
+    text: str
+    kind: str = ""
+
+
+def number_folders(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
+    """Every set of strings below `root`, by name: folders whose `labels.csv` has labels of several digits.
+
+    `limit`: pictures of each; `only`: what a set's name must hold.
+    """
+    for path in sorted(p.parent for p in root.glob("*/labels.csv") if (only or "") in p.parent.name):
+        with (path / "labels.csv").open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["label"]]
+        if any(len(row["label"]) > 1 for row in rows):
+            picked = [rows[place] for place in chosen(len(rows), limit)]
+            yield (
+                path.name,
+                [NumberSample((path / "images" / row["file"]).read_bytes(), row["label"]) for row in picked],
+            )
+
+
+def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
+    """Strings of MNIST's test digits, dark on light, and one to four such lines on synthetic paper.
+
+    A string is of the kind `touching` where some neighbours have no free column between them.
+    """
+    images, labels = mnist_arrays(root)
+    for name, make, count, seed in (
+        ("MNIST strings", strings.plain, STRINGS, 5),
+        ("MNIST lines on synthetic paper", strings.on_paper, LINES, 6),
+    ):
+        if only and only not in name:
+            continue
+        pages = [make(images, labels, np.random.default_rng([seed, place])) for place in chosen(count, limit)]
+        yield name, [NumberSample(p.picture, p.text, p.ground or ("apart" if p.apart else "touching")) for p in pages]
+
+
+@dataclass(frozen=True)
+class NumberScore:
+    """Counts over one set; `distance`: the mean edit distance, each divided by the longer text's length; `ece`: see `score`."""
+
+    pictures: int
+    right: int
+    ok: int
+    right_of_ok: int
+    refused: int
+    errors: int
+    distance: float
+    ece: tuple[float, float, float] | None
+
+    def record(self, name: str) -> dict[str, Any]:
+        """A row of what `--json` writes; `trainer.served.NumberRow` says what the fields mean."""
+        value, low, high = self.ece or (None, None, None)
+        return {
+            "name": name,
+            "pictures": self.pictures,
+            "error": 1 - self.right / self.pictures,
+            "ok": self.ok / self.pictures,
+            "right_of_ok": self.right_of_ok / self.ok if self.ok else None,
+            "refused": self.refused / self.pictures,
+            "distance": self.distance,
+            "ece": value,
+            "ece_low": low,
+            "ece_high": high,
+        }
+
+    def line(self, name: str) -> str:
+        """A row of the table."""
+        n = self.pictures
+        of_ok = f"{self.right_of_ok / self.ok:11.2%}" if self.ok else f"{'–':>11}"
+        ece = f"{'–':>7} {'–':>18}"
+        if self.ece:
+            value, low, high = self.ece
+            ece = f"{value:7.4f} {f'{low:.4f} to {high:.4f}':>18}"
+        return (
+            f"{name:42} {n:8} {self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} {self.refused / n:8.2%} {self.errors:6} "
+            f"{self.distance:8.4f} {ece}"
+        )
+
+
+def score(samples: Sequence[NumberSample], answers: Sequence[dict[str, Any] | None]) -> NumberScore:
+    """`answers`: the service's readings of `samples`, in their order; None where it answered with an error.
+
+    The ECE, with the ends of its interval, is of the whole text's confidence in the readings that have a text.
+    """
+    right = ok = right_of_ok = refused = errors = 0
+    distance = 0.0
+    confidence: list[float] = []
+    correct: list[bool] = []
+    for sample, reading in zip(samples, answers, strict=True):
+        text = "" if reading is None else str(reading["text"])
+        distance += edit_distance(text, sample.text) / max(len(text), len(sample.text), 1)
+        if reading is None:
+            errors += 1
+            continue
+        hit = text == sample.text
+        right += hit
+        refused += reading["status"] in ("blank", "not_a_digit")
+        ok += reading["status"] == "ok"
+        right_of_ok += hit and reading["status"] == "ok"
+        if text:
+            confidence.append(reading["confidence"])
+            correct.append(hit)
+    ece = (metrics.ece(confidence, correct), *metrics.ece_interval(confidence, correct)) if confidence else None
+    return NumberScore(len(samples), right, ok, right_of_ok, refused, errors, distance / len(samples), ece)
+
+
+def edit_distance(one: str, other: str) -> int:
+    """The least number of characters put in, taken out or exchanged that makes one text of the other.
+
+    Source: V. I. Levenshtein, Soviet Physics Doklady 10 (1966); by rows, as R. A. Wagner, M. J. Fischer, JACM 21 (1974).
+    """
+    before = list(range(len(other) + 1))
+    for place, letter in enumerate(one, 1):
+        row = [place]
+        for at, against in enumerate(other, 1):
+            row.append(min(before[at] + 1, row[-1] + 1, before[at - 1] + (letter != against)))
+        before = row
+    return before[-1]
