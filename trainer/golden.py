@@ -80,7 +80,7 @@ def golden_pictures() -> list[tuple[str, bytes, str, int]]:
     pictures = []
     for digit in range(10):
         for look in (_LOOKS[digit % len(_LOOKS)], _LOOKS[(digit * 3 + 1) % len(_LOOKS)]):
-            drawn = ink(digit_strokes(digit, rng, _WOBBLE), look.height, look.pen)
+            drawn = ink(digit_strokes(digit, rng, _WOBBLE, style=0), look.height, look.pen)
             pictures.append((f"{digit}, {look.name}", _picture(drawn, look), "ok", digit))
     blank = np.zeros((1, 1), np.uint8)
     pictures += [(f"blank, {look.name}", _picture(blank, look), "blank", -1) for look in (_LOOKS[0], _LOOKS[3])]

@@ -15,14 +15,17 @@ Stroke = NDArray[np.float64]
 _HEIGHT = 60  # pixels at which digits are drawn before they are brought to the canvas
 
 
-def digit_strokes(digit: int, rng: np.random.Generator, wobble: float = 0.03) -> list[Stroke]:
-    """One writing of `digit` in a random style, slant and width; `wobble` is the control points' deviation."""
-    style = STYLES[digit][int(rng.integers(len(STYLES[digit])))]
+def digit_strokes(digit: int, rng: np.random.Generator, wobble: float = 0.03, style: int | None = None) -> list[Stroke]:
+    """One writing of `digit` in a random slant and width; `wobble` is the control points' deviation.
+
+    `style`: which of `STYLES`, the plainest first; None: any.
+    """
+    shape = STYLES[digit][int(rng.integers(len(STYLES[digit]))) if style is None else style]
     squeeze = ASPECT.get(digit, 0.68) * rng.uniform(0.75, 1.3)
     if digit == 0 and rng.random() < 0.15:
         squeeze *= 1.8  # the flat zero
     slant = rng.normal(0.08, 0.14)
-    return pose([jittered(np.array(points), wobble, rng) for points in style], squeeze, slant, rng.normal(0.0, 0.06))
+    return pose([jittered(np.array(points), wobble, rng) for points in shape], squeeze, slant, rng.normal(0.0, 0.06))
 
 
 def jittered(control: NDArray[np.float64], wobble: float, rng: np.random.Generator) -> Stroke:

@@ -86,5 +86,13 @@ class Recipe(_Frozen):
     coverage: float = 0.986
 
 
-QUICK = {"teachers": (), "students": 1, "epochs": 6, "stock": 1.0, "outlier_share": 0.15}
+QUICK = {
+    "teachers": (),
+    "students": 1,
+    "epochs": 6,
+    "stock": 1.0,
+    "drawn_share": 0.1,
+    "cut_share": 0.0,
+    "outlier_share": 0.15,
+}
 """What `train --quick` changes: one student learns from labels alone."""

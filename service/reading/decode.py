@@ -42,6 +42,11 @@ class Page:
     width: int
     height: int
 
+    def reduced(self, working_size: int) -> Page:
+        """The same picture at no more than `working_size` pixels on the longer side of `grey`."""
+        grey = _reduced(self.grey, working_size)
+        return self if grey is self.grey else Page(grey, self.width, self.height)
+
     def full_size_box(self, box: Box) -> Box:
         """`box` in pixels of the picture where it is given in pixels of `grey`."""
         rows, columns = self.grey.shape

@@ -1,4 +1,4 @@
-"""Which of the picture's marks are the digit: ink above the paper, without the frame's remnants, stray strokes and dirt."""
+"""Which of the picture's marks are the digit: ink above the paper, without lines, the frame's remnants, stray strokes and dirt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading import paper
+from service.reading import grain, paper
+from service.reading.marks import Marks, choose, marks_of, remnants
+from service.reading.rules import lines_across
 from service.reading.types import Box, Grey
 
 _FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
 _ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must rise above it
-_BODY, _SEED = 0.3, 0.5  # shares of full ink: what belongs to a mark, and what makes it one
 _EDGE = 0.08  # share of full ink at which the ink's box ends
+_LEVELS = 77, 77, 45  # of 255: strength of the lines looked for: strong ones hide others, which hide faint ones
+_ROOMY = 40  # pixels: smaller pictures have no room for both strong and faint lines
+_MANY = 8  # marks: so many may be specks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +29,56 @@ class Found:
     box: Box
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """Connected components: `labels` int32 `[height, width]`, `stats` as OpenCV gives them, `mass` per component."""
-
-    labels: NDArray[np.int32]
-    stats: NDArray[np.int32]
-    mass: NDArray[np.float64]
-
-
 def find_digit(grey: Grey) -> Found | None:
     """The marks that make up the picture's one digit, or None where there is no ink."""
     relief = paper.relief(grey)
     ink = _ink(relief, 0.0)
     if ink is None:
         return None
-    marks = _marks(ink)
-    remnants = _remnants(marks)
-    rest = relief
-    if remnants:
-        wide = 3 + 2 * (max(grey.shape) // 100)
-        gone = cv2.dilate(np.isin(marks.labels, remnants).astype(np.uint8), np.ones((wide, wide), np.uint8)) > 0
-        rest = relief[~gone]
-        relief = np.where(gone, np.float32(0), relief)
-    if not rest.size:
-        return None
-    noise = paper.noise(rest)
-    if remnants or noise:  # without the remnants the rest may be ink of its own strength, or nothing but paper
-        ink = _ink(relief, noise)
+    marks = marks_of(ink)
+    if len(marks.stats) > _MANY:
+        clean = grain.without_specks(grey)
+        if clean is not grey:
+            relief = paper.relief(clean)
+            ink = _ink(relief, 0.0)
+            if ink is None:
+                return None
+            marks = marks_of(ink)
+    foreign: NDArray[np.bool_] | None = None
+    for level in _LEVELS if max(grey.shape) >= _ROOMY else _LEVELS[:1]:
+        gone = _foreign(ink, marks, level)
+        if gone is not None:
+            foreign = gone if foreign is None else foreign | gone
+            relief = np.where(gone, np.float32(0), relief)
+        rest = relief if foreign is None else relief[~foreign]
+        if not rest.size:
+            return None
+        noise = paper.noise(rest)
+        if gone is not None or noise:  # the digit may be ink of a strength of its own, or nothing but paper
+            ink = _ink(relief, noise)
+            if ink is None:
+                return None
+            marks = marks_of(ink)
+    if grain.is_pitted(ink):
+        ink = _ink(grain.smoothed(relief), 0.0)
         if ink is None:
             return None
-        marks = _marks(ink)
-    chosen = _choose(marks)
+        marks = marks_of(ink)
+    chosen = choose(marks, framed=foreign is not None)
     return _cut(ink, marks, chosen) if chosen else None
+
+
+def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.bool_] | None:
+    """What is no digit's ink, bool `[height, width]`: lines across the picture, then remnants at its edges; None: nothing."""
+    lines = lines_across(ink, level)
+    if lines is not None:
+        marks = marks_of(np.where(lines, 0, ink).astype(np.uint8))
+    bits = remnants(marks)
+    if not bits:
+        return lines
+    wide = 3 + 2 * (max(ink.shape) // 100)
+    near = cv2.dilate(np.isin(marks.labels, bits).astype(np.uint8), np.ones((wide, wide), np.uint8)) > 0
+    return near if lines is None else near | lines
 
 
 def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
@@ -73,78 +94,7 @@ def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
     return np.asarray(cv2.convertScaleAbs(np.maximum(relief - floor, 0), alpha=255.0 / (full - floor)), np.uint8)
 
 
-def _marks(ink: NDArray[np.uint8]) -> _Marks:
-    body = (ink >= 255 * _BODY).astype(np.uint8)
-    count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
-    labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
-    mass = np.full(count, float(ink.sum()))
-    if count > 2:
-        inked = body > 0
-        mass = np.bincount(labels[inked], ink[inked], count).astype(np.float64)
-        sure = np.bincount(labels[ink >= 255 * _SEED], minlength=count)
-        mass[sure == 0] = 0
-    mass[0] = 0
-    return _Marks(labels, stats, mass)
-
-
-def _remnants(marks: _Marks) -> list[int]:
-    """Marks that the cut left of a frame, a ruled line or a neighbour: they keep to the picture's edges and shun its middle."""
-    height, width = marks.labels.shape
-    x, y, w, h, _ = marks.stats.T
-    longer = np.maximum(w / width, h / height)
-    touching = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-    large, small = longer > 0.5, touching & (longer < 0.3)
-    large[0] = small[0] = False
-    beside = (y + h <= height // 4) | (y >= height - height // 4) | (x + w <= width // 4) | (x >= width - width // 4)
-    return [
-        *np.flatnonzero(small & beside).tolist(),
-        *(i for i in np.flatnonzero(small & ~beside).tolist() if _shuns_middle(marks, i)),
-        *(i for i in np.flatnonzero(large).tolist() if _shuns_middle(marks, i) and _straight(marks, i)),
-    ]
-
-
-def _shuns_middle(marks: _Marks, i: int) -> bool:
-    height, width = marks.labels.shape
-    x, y, w, h, area = (int(v) for v in marks.stats[i])
-    rows = slice(max(y, height // 4), min(y + h, height - height // 4))
-    columns = slice(max(x, width // 4), min(x + w, width - width // 4))
-    return bool(np.count_nonzero(marks.labels[rows, columns] == i) <= 0.12 * area)
-
-
-def _straight(marks: _Marks, i: int) -> bool:
-    """Whether a mark is made of upright and level lines: most of it lies in rows or columns that it fills for a stretch."""
-    height, width = marks.labels.shape
-    x, y, w, h, area = (int(v) for v in marks.stats[i])
-    part = marks.labels[y : y + h, x : x + w] == i
-    rows = np.count_nonzero(part, axis=1) > 0.25 * width
-    columns = np.count_nonzero(part, axis=0) > 0.25 * height
-    return bool(np.count_nonzero(part & (rows[:, None] | columns[None, :])) > 0.7 * area)
-
-
-def _choose(marks: _Marks) -> list[int]:
-    """The main mark, by its mass and its place, and those that belong to it.
-
-    A stroke of its own does, within reach of the main mark; so does anything comparable wherever it is, since then there is
-    more than one digit and the model must see that. A dot or a stray bit does not, unless it is a broken stroke's end.
-    """
-    height, width = marks.labels.shape
-    if len(marks.stats) == 2:
-        return [1] if marks.mass[1] > 0 else []
-    x, y, w, h = marks.stats[:, :4].T.astype(np.float64)
-    off = np.maximum(np.abs((x + w / 2) / width - 0.5), np.abs((y + h / 2) / height - 0.5))
-    main = int((marks.mass * (1 - 0.8 * off)).argmax())
-    if marks.mass[main] == 0:
-        return []
-    gap = np.maximum.reduce([x - (x + w)[main], x[main] - (x + w), y - (y + h)[main], y[main] - (y + h)])
-    size = max(w[main], h[main])
-    share = marks.mass / marks.mass[main]
-    bit = np.maximum(w, h) < 0.22 * size
-    stroke = ~bit & (gap <= 0.3 * size) & (share > 0.04)
-    end = bit & (gap <= 0.06 * size) & (share > 0.01)
-    return [int(i) for i in np.flatnonzero((share > 0.4) | stroke | end)]
-
-
-def _cut(ink: NDArray[np.uint8], marks: _Marks, chosen: list[int]) -> Found:
+def _cut(ink: NDArray[np.uint8], marks: Marks, chosen: list[int]) -> Found:
     height, width = ink.shape
     boxes = marks.stats[chosen]
     left, top = int(boxes[:, 0].min()), int(boxes[:, 1].min())

@@ -14,8 +14,11 @@ _SPECK = 0.2  # of the digits' height: what is smaller in both directions is dir
 _BODY = 0.4  # of the digits' height: what is at least this tall may be a digit and makes a line
 _BESIDE = 0.4  # of the lower one's height: marks of one line overlap by more
 _MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digits, or more of any kind, is a texture
+_SPAN = 0.9  # of the page: what reaches so far may be a rule, however large the writing seems to be
+_THIN = 0.06  # of a rule's length: the most that it is thick
 _LARGEST = 96  # pixels that a digit's height needs at most
 _COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
+_DRIFT = 0.8  # of the tallest one's height: how far apart the middles of a line's ends may be
 _SLANTS = np.linspace(-0.45, 0.9, 28)  # tangents of the angle that writing leans to the right
 _SAMPLE = 6_000
 
@@ -87,8 +90,9 @@ def _without_rules(mask: NDArray[np.uint8], size: float) -> NDArray[np.uint8]:
 
 def _level_rule(mask: NDArray[np.uint8], size: float) -> NDArray[np.bool_] | None:
     """The pixels of long, thin, nearly level lines; None where there is none."""
-    long = round(max(24, 2.2 * size))
-    if mask.shape[1] < long:
+    width = mask.shape[1]
+    long = round(max(24, min(2.2 * size, _SPAN * width)))
+    if width < long:
         return None
     joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line that is not quite level climbs by steps
     runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
@@ -98,7 +102,7 @@ def _level_rule(mask: NDArray[np.uint8], size: float) -> NDArray[np.bool_] | Non
     thick = _column_runs(near)
     whole = _column_runs(mask)
     usual = float(np.median(thick[near > 0])) if near.any() else 0.0
-    if usual > 0.15 * size + 2:
+    if usual > min(0.15 * size + 2, max(_THIN * long, 2)):
         return None
     # Where a stroke crosses, the column's run of ink is much longer than the rule is thick.
     return np.asarray((near > 0) & (whole <= 1.6 * usual + 1))
@@ -165,8 +169,24 @@ def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[i
         else:
             lines[best].append(int(i))
             ends[best] = (ends[best] + own) / 2
-    height = [np.mean([middle[i] for i in line]) for line in lines]
-    return [lines[k] for k in np.argsort(height)]
+    lines.sort(key=lambda line: float(np.mean(middle[line])))
+    return _rejoined(lines, marks, middle)
+
+
+def _rejoined(lines: list[list[int]], marks: _Marks, middle: NDArray[np.float64]) -> list[list[int]]:
+    """Neighbouring lines of which one ends where the other begins are one that climbs or falls."""
+    joined: list[list[int]] = []
+    for line in lines:
+        if joined:
+            before = joined[-1]
+            apart = float(np.mean(middle[line])) - float(np.mean(middle[before]))
+            ends = [(float(marks.x[some].min()), float((marks.x + marks.w)[some].max())) for some in (before, line)]
+            beside = min(ends[0][1], ends[1][1]) - max(ends[0][0], ends[1][0]) <= 0
+            if beside and apart < _DRIFT * float(marks.h[before + line].max()):
+                joined[-1] = before + line
+                continue
+        joined.append(line)
+    return joined
 
 
 def _add_small(lines: list[list[int]], marks: _Marks, small: NDArray[np.intp], slope: float) -> None:

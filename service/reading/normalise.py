@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 CANVAS = 28
 BOX = 20
 
-_SAME_SIZE = 1  # ink within a pixel of the box is left as it is: resampling would only blur it
+_KEPT = range(18, 25)  # ink about as large as the box is left as it is: resampling would only blur it
 _THINNEST = 1.8  # strokes thinner than this, in pixels of the canvas, are thickened to it
 _LEVEL = 64  # what counts as stroke when its width is measured
 
@@ -20,7 +20,7 @@ def normalise(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Source: the description of MNIST by Y. LeCun, C. Cortes and C. J. C. Burges.
     """
     longer = max(ink.shape)
-    if abs(longer - BOX) > _SAME_SIZE:
+    if longer not in _KEPT:
         ink = _resized(_thickened(ink), BOX / longer)
     ink = np.asarray(cv2.convertScaleAbs(ink, alpha=255.0 / max(1, int(ink.max()))), np.uint8)
     height, width = ink.shape

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.decode import Page, decode
-from service.reading.lines import find_lines
-from service.reading.page import page_ink
+from service.reading.lines import Strip, find_lines
+from service.reading.page import PageInk, page_ink
 from service.reading.path import Way, best_way
 from service.reading.segment import Chain, chain_of, pixels_of, questions
 from service.reading.types import (
@@ -26,7 +26,10 @@ from service.reading.types import (
     Thresholds,
 )
 
-WORKING_SIZE = 1536  # the longer side, in pixels, at which lines are looked for
+# The longer side, in pixels, at which lines are looked for: at first coarsely, and again where the writing is too small for that.
+COARSE_SIZE, WORKING_SIZE = 640, 2000
+_LEAST_SURE = 0.5  # a digit, on average: a line less sure than that is none of digits
+_LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 
 Answers = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Probabilities `[N, 10]` and digit_probability `[N]`."""
@@ -52,8 +55,13 @@ def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
     started = time.perf_counter()
     page = decode(picture, max_pixels, WORKING_SIZE)
     decoded = time.perf_counter()
-    found = page_ink(page.grey)
-    chains = tuple(chain_of(strip) for strip in find_lines(found)) if found else ()
+    coarse = page.reduced(COARSE_SIZE)
+    found, strips = _look(coarse.grey)
+    if coarse is not page and min((strip.height for strip in strips), default=0) < _LEGIBLE:
+        found, strips = _look(page.grey)
+    else:
+        page = coarse
+    chains = tuple(chain_of(strip) for strip in strips)
     asked = [np.zeros((0, 28, 28), np.uint8), *(questions(chain) for chain in chains)]
     return PreparedNumber(
         page,
@@ -63,6 +71,11 @@ def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
         decoded - started,
         time.perf_counter() - decoded,
     )
+
+
+def _look(grey: Grey) -> tuple[PageInk | None, list[Strip]]:
+    found = page_ink(grey)
+    return found, find_lines(found) if found else []
 
 
 def conclude_number(
@@ -76,7 +89,7 @@ def conclude_number(
         probabilities, whole = (answer[at : at + len(chain.runs)] for answer in answers)
         at += len(chain.runs)
         way = best_way(chain, probabilities, whole)
-        if np.count_nonzero(whole[list(way.runs)] >= thresholds.digit_probability) > len(way.runs) / 2:
+        if _is_number(way, whole, thresholds):
             lines.append(_line(prepared.page, chain, way, probabilities))
         if explain:
             candidates += _candidates(prepared.page, chain, way, probabilities, whole)
@@ -91,6 +104,13 @@ def conclude_number(
         ink_seconds=prepared.ink_seconds,
         model_seconds=model_seconds,
     )
+
+
+def _is_number(way: Way, whole: NDArray[np.float32], thresholds: Thresholds) -> bool:
+    """Whether a line is one of digits and not of letters or dirt, of which some look like digits or can be cut into such."""
+    count = len(way.runs)
+    taken = np.count_nonzero(whole[list(way.runs)] >= thresholds.digit_probability)
+    return bool(taken > count / 2 and way.probability >= _LEAST_SURE**count)
 
 
 def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds) -> Status:

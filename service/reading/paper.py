@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.types import Grey
 
-_THUMB = 64  # the light is estimated on a picture this large
-_FLAT = (
-    (6, 0.9),
-    (1, 0.55),
-)  # a flat picture: within so many grey levels of its frame's median lies such a share of the frame
+_THUMB = 96  # pixels of the longer side at which the light is estimated
+_FLAT = 6, 0.9  # a flat picture: within so many grey levels of its frame's median lies such a share of the frame
+_CLEAN = 1, 0.55  # the same of a drawing, whatever touches its frame
+_BAND_LEVELS, _BAND_AGREE, _BAND_PAPER = 0.1, 0.85, 0.65  # bands: share of the contrast, of the columns, of the picture
+_EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light is even
+_BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge; a shadow is broader
+_NARROW = 2.5  # times as long as wide: of a digit only a 1 is
+_TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
+_WIDEST = 0.25  # of the shorter side: no stroke is wider
+_MAJORITY = 0.6  # of the shorter side: a window of which most is paper
 _SAMPLE = 4_096
 _MAD_TO_SIGMA = 1.4826
 
@@ -27,17 +30,23 @@ def relief(grey: Grey) -> NDArray[np.float32]:
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.int16)
     level = int(np.sort(frame)[len(frame) // 2])
     away = np.abs(frame - level)
-    flat = any(np.count_nonzero(away <= levels) >= share * len(frame) for levels, share in _FLAT)
-    paper = None if flat else _light(grey)
-    difference = grey.astype(np.float32) - (np.float32(level) if paper is None else paper)
-    sample = _sample(difference)
-    beyond = sample[np.abs(sample) > 3 * noise(difference) + 4]
-    if float(beyond.sum()) >= 0:
-        return difference
-    if paper is not None:  # ink takes away a share of the light that falls on it: shadows hold weaker ink
-        bright = float(paper.max())
-        difference = difference * (bright / np.maximum(paper, bright / 8))
-    return -difference
+    if np.count_nonzero(away <= _FLAT[0]) >= _FLAT[1] * len(frame):
+        return _flat(grey, level)
+    banded = _banded(grey)
+    if banded is not None:
+        return banded
+    if np.count_nonzero(away <= _CLEAN[0]) >= _CLEAN[1] * len(frame):
+        return _flat(grey, level)
+    even = _even(grey)
+    return _uneven(grey) if even is None else even
+
+
+def _flat(grey: Grey, level: int) -> NDArray[np.float32]:
+    difference = grey.astype(np.float32) - np.float32(level)
+    rises = _rises(difference)
+    if rises is None:  # so much ink that it counts as noise
+        rises = bool(_sample(difference).sum() > 0)
+    return difference if rises else -difference
 
 
 def noise(relief: NDArray[np.float32]) -> float:
@@ -56,34 +65,110 @@ def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values.ravel()[:: values.size // _SAMPLE | 1]  # an odd step does not fall into a picture's even columns
 
 
-def _light(grey: Grey) -> NDArray[np.float32]:
-    """The light as a quadratic surface, float32 `[height, width]`, fitted so that ink counts as little as can be.
+def _rises(difference: NDArray[np.float32]) -> bool | None:
+    """Whether what stands out of the paper is lighter than it; None where nothing does, or as much each way."""
+    sample = _sample(difference)
+    lean = float(sample[np.abs(sample) > 3 * noise(difference) + 4].sum())
+    return lean > 0 if lean else None
 
-    Iteratively reweighted least squares: least absolute deviations first, then Tukey's biweight (A. E. Beaton, J. W. Tukey,
-    "The fitting of power series", Technometrics 16, 1974).
-    """
+
+def _banded(grey: Grey) -> NDArray[np.float32] | None:
+    """Paper in stripes, such as half black and half white: both ends of a column (or row) agree, whatever its neighbours are."""
+    contrast = float(np.ptp(grey))
+    for turned in (False, True):
+        view = grey.T if turned else grey
+        rows, columns = view.shape
+        if min(rows, columns) < 12 or max(rows, columns) > 2 * min(rows, columns):
+            continue
+        deep = max(1, rows // 14)
+        top, bottom = view[:deep].mean(axis=0), view[-deep:].mean(axis=0)
+        alike = np.flatnonzero(np.abs(top - bottom) <= _BAND_LEVELS * contrast)
+        if len(alike) < _BAND_AGREE * columns or np.ptp(top[alike]) < 0.5 * contrast:
+            continue
+        nearest = alike[np.abs(np.arange(columns)[:, None] - alike).argmin(axis=1)]
+        paper = ((top + bottom)[nearest] / 2).astype(np.float32)
+        difference = np.abs(view - paper)
+        if np.count_nonzero(difference <= _BAND_LEVELS * contrast) >= _BAND_PAPER * difference.size:
+            return np.ascontiguousarray(difference.T) if turned else difference
+    return None
+
+
+def _even(grey: Grey) -> NDArray[np.float32] | None:
+    """Paper of one level although the frame is not: a digit that fills the picture, or a cell with borders. None: it is uneven."""
+    thumb = _thumb(grey)
+    threshold = cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
+    light = thumb > threshold
+    if light.all() or not light.any():
+        return None
+    if max(grey.shape) > _TINY:
+        levels = float(np.median(thumb[~light])), float(np.median(thumb[light]))
+    else:  # most of its pixels may be mixed of ink and paper
+        levels = float(thumb.min()), float(thumb.max())
+    ink_is_light = _likeness_to_paper(light) < 0.5
+    paper = levels[0] if ink_is_light else levels[1]
+    ink = (light == ink_is_light).astype(np.uint8)
+    if max(ink.shape) > _TINY and cv2.distanceTransform(ink, cv2.DIST_L2, 3).max() > _BROADEST * max(ink.shape):
+        return None
+    blank = cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0  # beside ink, pixels are mixed
+    if blank.any() and np.abs(thumb[blank] - np.float32(paper)).mean() > _EVEN * (levels[1] - levels[0]):
+        return None
+    difference = grey.astype(np.float32) - np.float32(paper)
+    return difference if ink_is_light else -difference
+
+
+def _likeness_to_paper(mask: NDArray[np.bool_]) -> float:
+    """From 0, ink, to 1, paper, for one of the two parts of a picture: paper is more, at the edges and corners too, and wider."""
+    height, width = mask.shape
+    if _bordered(mask):
+        return _ring(mask, min(height, width) // 5)
+    frame = _ring(mask, 0)
+    if max(height, width) > _NARROW * min(height, width):
+        return frame  # a 1 may leave hardly any paper
+    k = max(1, min(height, width) // 8)
+    corners = np.mean([mask[:k, :k].mean(), mask[:k, -k:].mean(), mask[-k:, :k].mean(), mask[-k:, -k:].mean()])
+    part = mask.astype(np.uint8)
+    widths = [float(cv2.distanceTransform(p, cv2.DIST_L2, 3).max()) for p in (part, 1 - part)]
+    return float(mask.mean() + frame + corners + widths[0] / sum(widths)) / 4
+
+
+def _bordered(mask: NDArray[np.bool_]) -> bool:
+    """Whether a border goes all around the picture, so that the paper is within."""
+    frame, inner = _ring(mask, 0), _ring(mask, min(mask.shape) // 5)
+    return min(frame, 1 - frame) < 0.1 and abs(frame - inner) > 0.75
+
+
+def _ring(mask: NDArray[np.bool_], depth: int) -> float:
+    """The share of `mask` along the picture's frame, or a smaller one `depth` pixels within it."""
+    part = mask[depth : mask.shape[0] - depth, depth : mask.shape[1] - depth]
+    return float(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).mean())
+
+
+def _uneven(grey: Grey) -> NDArray[np.float32]:
+    """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in."""
+    height, width = grey.shape
+    thumb = _thumb(grey)
+    shorter = min(thumb.shape)
+    light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
+    window = 2 * (round(_MAJORITY * shorter) // 2) + 1
+    ink_is_light = None if _bordered(light) else _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
+    if ink_is_light is None:
+        ink_is_light = _likeness_to_paper(light) < 0.5
+    side = 2 * (round(_WIDEST * shorter) // 2) + 1
+    way = cv2.MORPH_OPEN if ink_is_light else cv2.MORPH_CLOSE
+    smooth = cv2.GaussianBlur(thumb, (0, 0), 0.8)
+    paper = cv2.morphologyEx(smooth, way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    full = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    difference = grey - full if ink_is_light else full - grey
+    if not ink_is_light:  # ink takes away a share of the light that falls on it: shadows hold weaker ink
+        bright = float(full.max())
+        difference *= bright / np.maximum(full, max(bright / 8, 1.0))
+    return np.asarray(difference - np.median(_sample(difference)), np.float32)
+
+
+def _thumb(grey: Grey) -> Grey:
     height, width = grey.shape
     shrink = min(1.0, _THUMB / max(height, width))
-    rows, columns = max(1, round(height * shrink)), max(1, round(width * shrink))
-    thumb = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA) if shrink < 1 else grey
-    design = _quadratic(rows, columns)
-    values = thumb.astype(np.float64).ravel()
-    weights = np.ones_like(values)
-    for step in range(12):
-        weighted = design * weights[:, None]
-        fit = np.linalg.lstsq(weighted.T @ design, weighted.T @ values, rcond=None)[0]
-        residual = np.abs(values - design @ fit)
-        if step < 7:
-            weights = 1 / np.maximum(residual, 1.0)
-        else:
-            scale = 4.685 * max(_MAD_TO_SIGMA * float(np.median(residual)), 2.0)
-            weights = np.square(np.maximum(0.0, 1 - np.square(residual / scale)))
-    surface = (design @ fit).reshape(rows, columns).astype(np.float32)
-    full = cv2.resize(surface, (width, height), interpolation=cv2.INTER_LINEAR) if shrink < 1 else surface
-    return np.asarray(np.clip(full, 0, 255), np.float32)
-
-
-@lru_cache(maxsize=64)
-def _quadratic(rows: int, columns: int) -> NDArray[np.float64]:
-    y, x = (g.ravel() for g in np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij"))
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    if shrink == 1:
+        return grey
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)

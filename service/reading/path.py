@@ -16,16 +16,14 @@ from service.reading.segment import Chain, Piece
 
 _FLOOR = 1e-6
 # Weights of log-probabilities, chosen on synthetic strings and cheque amounts (`python -m benchmarks.accuracy --numbers`).
-_WHOLE = 1.0  # of the candidate being one whole digit
-_EACH = -0.3  # a digit more
-_CUT, _THICK = -0.6, -1.0  # a seam between two digits, and each digit's height of ink that it crosses
-_LOW, _LOWEST = -3.0, 0.6  # each height that a digit is lower than this share of its line's
-_WIDE, _WIDEST = -3.0, 0.9  # each height that it is wider
-_GAP = -4.0  # each height of empty columns within a digit
-_POINT, _TALL = (
-    -1.0,
-    -8.0,
-)  # passing over a piece that is small, like points and dashes, and one that is as tall as a digit
+_NAMED, _WHOLE = 0.82, 3.3  # of being this digit, and of being one whole digit
+_EACH = -2.2  # a digit more
+_CUT, _THICK = -1.3, -15.0  # a seam between two digits, and each digit's height of ink that it crosses
+_LOW, _LOWEST = -20.0, 0.6  # each height that a digit is lower than this share of its line's
+_WIDE, _WIDEST = -9.0, 0.9  # each height that it is wider
+_GAP = -20.0  # each height of empty columns within a digit
+_POINT, _TALL = -2.8, -23.0  # passing over a piece that is small, as points and dashes are, and one as tall as a digit
+_TRUST = 1.2  # of all of them together: more makes the best way surer; chosen on synthetic strings, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def _scores(
     whole = np.log(np.clip(digit_probability.astype(np.float64), _FLOOR, 1))
     named = np.log(np.clip(probabilities.astype(np.float64), _FLOOR, 1))
     shape = np.array([_shape(chain.pieces[first:end], chain.strip.height) for first, end in chain.runs])
-    return np.asarray(named + (_WHOLE * whole + shape)[:, None])
+    return np.asarray(_TRUST * (_NAMED * named + (_WHOLE * whole + shape)[:, None]))
 
 
 def _shape(some: tuple[Piece, ...], size: float) -> float:
@@ -109,4 +107,4 @@ def _shape(some: tuple[Piece, ...], size: float) -> float:
 def _skip(piece: Piece, size: float) -> float:
     """Log of how readily a piece is passed over."""
     tall = min(1.0, max(0.0, ((piece.bottom - piece.top) / size - 0.3) / 0.4))
-    return _POINT + (_TALL - _POINT) * tall
+    return _TRUST * (_POINT + (_TALL - _POINT) * tall)

@@ -17,11 +17,12 @@ _LOWEST = 0.3  # of the line's height
 # Of the line's height:
 _SPECK = 0.15  # what is smaller is dirt
 _STEP, _REACH = 0.1, 0.2  # a seam begins in every such step and may wander so far
-_NEAREST = 0.16  # two seams, or a seam and an end, are at least so far apart
+_NEAREST = 0.12  # two seams, or a seam and an end, are at least so far apart
 _NARROW = 0.5  # a component that is narrower is not cut
 _TALLEST = 4.0  # a component that is taller is not cut
 _MOST_SEAMS = 400  # a component that is wider than so many steps is not cut
-_THICKEST = 0.3  # the most ink that a seam may cross
+_SHARED = 0.04  # so much beyond a seam is shown with the digits on both sides
+_THICKEST = 0.6  # the most ink that a seam may cross
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ def questions(chain: Chain) -> NDArray[np.uint8]:
     """The candidates as the model sees them: uint8 `[len(runs), 28, 28]`."""
     out = np.zeros((len(chain.runs), CANVAS, CANVAS), np.uint8)
     soft = 1 + int(chain.strip.height) // 24
+    shared = max(1, round(_SHARED * chain.strip.height))
+    soft = max(soft, shared)
+    marks = np.array([0, *(piece.mark for piece in chain.pieces)])
+    same = [marks == piece.mark for piece in chain.pieces]  # for each piece, which numbers are of its mark
     for question, (first, end) in zip(out, chain.runs, strict=True):
         some = chain.pieces[first:end]
         top, bottom = max(0, min(p.top for p in some) - soft), max(p.bottom for p in some) + soft
@@ -79,7 +84,11 @@ def questions(chain: Chain) -> NDArray[np.uint8]:
         numbers = chain.numbers[top:bottom, left:right]
         mine = (numbers > first) & (numbers <= end)
         near = cv2.dilate(mine.astype(np.uint8), np.ones((2 * soft + 1, 2 * soft + 1), np.uint8)) > 0
-        ink = np.where(near & (mine | (numbers == 0)), chain.strip.ink[top:bottom, left:right], 0).astype(np.uint8)
+        # A seam goes through strokes that both digits may need: a little beyond it is shown with either.
+        cut = same[first] | same[end - 1]
+        close = cv2.dilate(mine.astype(np.uint8), np.ones((1, 2 * shared + 1), np.uint8)) > 0
+        shown = near & (mine | (numbers == 0) | (close & cut[numbers]))
+        ink = np.where(shown, chain.strip.ink[top:bottom, left:right], 0).astype(np.uint8)
         x, y, w, h = cv2.boundingRect((ink >= 20).astype(np.uint8))
         if w and h:
             question[:] = normalise(ink[y : y + h, x : x + w])

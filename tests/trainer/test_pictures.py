@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 
 from trainer.accidents import ACCIDENTS, Accident
 from trainer.augment import augment
-from trainer.canvas import BOX, CANVAS
-from trainer.cuts import cut_digits, side_by_side, to_canvas
+from trainer.canvas import BOX, CANVAS, to_canvas
+from trainer.cuts import cut_digits, side_by_side
 from trainer.data import Mnist
 from trainer.glyphs import _LETTERS, drawn_glyph, print_digits, printed_glyph
 from trainer.golden import golden_pictures

@@ -1,0 +1,114 @@
+"""Marks: connected components of the ink, and which of them are the picture's one digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a frame
+_RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
+_BODY, _SEED = 0.27, 0.5  # shares of full ink: what belongs to a mark, and what makes it one
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """`labels` int32 `[height, width]`, `stats` as OpenCV gives them, `mass` per component; the first is the paper."""
+
+    labels: NDArray[np.int32]
+    stats: NDArray[np.int32]
+    mass: NDArray[np.float64]
+
+
+def marks_of(ink: NDArray[np.uint8]) -> Marks:
+    """The components of `ink`, uint8, full ink 255."""
+    body = (ink >= 255 * _BODY).astype(np.uint8)
+    count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
+    labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
+    mass = np.full(count, float(ink.sum()))
+    if count > 2:
+        inked = body > 0
+        mass = np.bincount(labels[inked], ink[inked], count).astype(np.float64)
+        sure = np.bincount(labels[ink >= 255 * _SEED], minlength=count)
+        mass[sure == 0] = 0
+    mass[0] = 0
+    return Marks(labels, stats, mass)
+
+
+def remnants(marks: Marks) -> list[int]:
+    """Marks that the cut left of a frame or a neighbour: they keep to the picture's edges and shun its middle."""
+    height, width = marks.labels.shape
+    x, y, w, h, _ = marks.stats.T
+    touching = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
+    touching[0] = False
+    if not touching.any():
+        return []
+    longer = np.maximum(w / width, h / height)
+    large, small = touching & (longer > 0.5) & (min(height, width) >= _SMALLEST), touching & (longer < 0.3)
+    beside = (y + h <= height // 4) | (y >= height - height // 4) | (x + w <= width // 4) | (x >= width - width // 4)
+    return [
+        *np.flatnonzero(small & beside).tolist(),
+        *(i for i in np.flatnonzero(small & ~beside).tolist() if _shuns_middle(marks, i)),
+        *(
+            i
+            for i in np.flatnonzero(large).tolist()
+            if _shuns_middle(marks, i) and _straight(marks, i) and _frames(marks, i)
+        ),
+    ]
+
+
+def _shuns_middle(marks: Marks, i: int) -> bool:
+    height, width = marks.labels.shape
+    x, y, w, h, area = (int(v) for v in marks.stats[i])
+    rows = slice(max(y, height // 4), min(y + h, height - height // 4))
+    columns = slice(max(x, width // 4), min(x + w, width - width // 4))
+    return bool(np.count_nonzero(marks.labels[rows, columns] == i) <= 0.12 * area)
+
+
+def _straight(marks: Marks, i: int) -> bool:
+    """Whether a mark is made of upright and level lines: most of it lies in rows or columns that it fills for a stretch."""
+    height, width = marks.labels.shape
+    x, y, w, h, area = (int(v) for v in marks.stats[i])
+    part = marks.labels[y : y + h, x : x + w] == i
+    rows = np.count_nonzero(part, axis=1) > 0.3 * width
+    columns = np.count_nonzero(part, axis=0) > 0.3 * height
+    return bool(np.count_nonzero(part & (rows[:, None] | columns[None, :])) > 0.7 * area)
+
+
+def _frames(marks: Marks, i: int) -> bool:
+    """Whether a mark goes around a corner of the picture, or does not reach all edges, unlike a 0 that fills the picture."""
+    labels = marks.labels
+    height, width = labels.shape
+    w, h = int(marks.stats[i, 2]), int(marks.stats[i, 3])
+    corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return bool((corners == i).any() or w < 0.9 * width or h < 0.9 * height)
+
+
+def choose(marks: Marks, framed: bool) -> list[int]:
+    """The main mark, by its mass and its place, and those that belong to it.
+
+    A stroke of its own does, within reach of the main mark; so does anything comparable wherever it is, since then there is
+    more than one digit and the model must see that. A dot or a stray bit does not, unless it is a broken stroke's end. Where the
+    picture is `framed`, by borders that were found, what lies beside an edge is left of them.
+    """
+    height, width = marks.labels.shape
+    if len(marks.stats) == 2 and not framed:
+        return [1] if marks.mass[1] > 0 else []
+    x, y, w, h = marks.stats[:, :4].T.astype(np.float64)
+    mass = marks.mass
+    if framed:
+        rim = (x + w < _RIM * width) | (x > (1 - _RIM) * width) | (y + h < _RIM * height) | (y > (1 - _RIM) * height)
+        mass = np.where(rim, 0, mass)
+    off = np.maximum(np.abs((x + w / 2) / width - 0.5), np.abs((y + h / 2) / height - 0.5))
+    main = int((mass * (1 - 0.8 * off)).argmax())
+    if mass[main] == 0:
+        return []
+    gap = np.maximum.reduce([x - (x + w)[main], x[main] - (x + w), y - (y + h)[main], y[main] - (y + h)])
+    size = max(w[main], h[main])
+    share = mass / mass[main]
+    bit = np.maximum(w, h) < 0.22 * size
+    stroke = ~bit & (gap <= 0.3 * size) & (share > 0.04)
+    end = bit & (gap <= 0.06 * size) & (share > 0.01)
+    return [int(i) for i in np.flatnonzero((share > 0.4) | stroke | end)]
