@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import strings
+from benchmarks.scores import Counts
 from benchmarks.sets import chosen, mnist_arrays
 from trainer import metrics
 
@@ -65,45 +66,21 @@ def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple
 
 
 @dataclass(frozen=True)
-class NumberScore:
-    """Counts over one set; `distance`: the mean edit distance, each divided by the longer text's length; `ece`: see `score`."""
+class NumberScore(Counts):
+    """Of a set of numbers; `distance`: the mean edit distance, each divided by the longer text's length; `ece`: see `score`."""
 
-    pictures: int
-    right: int
-    ok: int
-    right_of_ok: int
-    refused: int
-    errors: int
     distance: float
-    ece: tuple[float, float, float] | None
 
     def record(self, name: str) -> dict[str, Any]:
-        """A row of what `--json` writes; `trainer.served.NumberRow` says what the fields mean."""
-        value, low, high = self.ece or (None, None, None)
-        return {
-            "name": name,
-            "pictures": self.pictures,
-            "error": 1 - self.right / self.pictures,
-            "ok": self.ok / self.pictures,
-            "right_of_ok": self.right_of_ok / self.ok if self.ok else None,
-            "refused": self.refused / self.pictures,
-            "distance": self.distance,
-            "ece": value,
-            "ece_low": low,
-            "ece_high": high,
-        }
+        """As above, with the distance."""
+        return super().record(name) | {"distance": self.distance}
 
     def line(self, name: str) -> str:
         """A row of the table."""
         n = self.pictures
-        of_ok = f"{self.right_of_ok / self.ok:11.2%}" if self.ok else f"{'–':>11}"
-        ece = f"{'–':>7} {'–':>18}"
-        if self.ece:
-            value, low, high = self.ece
-            ece = f"{value:7.4f} {f'{low:.4f} to {high:.4f}':>18}"
         return (
-            f"{name:42} {n:8} {self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} {self.refused / n:8.2%} {self.errors:6} "
-            f"{self.distance:8.4f} {ece}"
+            f"{name:42} {n:8} {self.right / n:8.2%} {self.ok_columns()} {self.refused / n:8.2%} {self.errors:6} "
+            f"{self.distance:8.4f} {self.ece_columns()}"
         )
 
 
@@ -131,7 +108,7 @@ def score(samples: Sequence[NumberSample], answers: Sequence[dict[str, Any] | No
             confidence.append(reading["confidence"])
             correct.append(hit)
     ece = (metrics.ece(confidence, correct), *metrics.ece_interval(confidence, correct)) if confidence else None
-    return NumberScore(len(samples), right, ok, right_of_ok, refused, errors, distance / len(samples), ece)
+    return NumberScore(len(samples), right, ok, right_of_ok, refused, errors, ece, distance / len(samples))
 
 
 def edit_distance(one: str, other: str) -> int:

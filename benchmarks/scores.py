@@ -16,12 +16,8 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Score:
-    """Counts over one set, and two figures of how far its probabilities can be trusted.
-
-    `ece` with the ends of its interval is of the digits' readings that name a digit, as only these state a confidence.
-    `auroc` tells how well `digit_probability` parts MNIST's test set from a set without digits. None where there is none.
-    """
+class Counts:
+    """Counts over one set of any kind; `ece` with the ends of its interval, None where no confidence was stated."""
 
     pictures: int
     right: int
@@ -29,12 +25,10 @@ class Score:
     right_of_ok: int
     refused: int
     errors: int
-    digit_probability: list[float]
-    ece: tuple[float, float, float] | None = None
-    auroc: float | None = None
+    ece: tuple[float, float, float] | None
 
     def record(self, name: str) -> dict[str, Any]:
-        """A row of what `--json` writes; `trainer.served.Row` says what the fields mean."""
+        """A row of what `--json` writes; `trainer.served` says what the fields mean."""
         value, low, high = self.ece or (None, None, None)
         return {
             "name": name,
@@ -46,21 +40,42 @@ class Score:
             "ece": value,
             "ece_low": low,
             "ece_high": high,
-            "auroc": self.auroc,
         }
+
+    def ok_columns(self) -> str:
+        """Of a row of the table: the share that is `ok`, and how much of that is right."""
+        of_ok = f"{self.right_of_ok / self.ok:11.2%}" if self.ok else f"{'–':>11}"
+        return f"{self.ok / self.pictures:8.2%} {of_ok}"
+
+    def ece_columns(self) -> str:
+        """Of a row of the table: the ECE and its interval."""
+        if not self.ece:
+            return f"{'–':>7} {'–':>18}"
+        value, low, high = self.ece
+        return f"{value:7.4f} {f'{low:.4f} to {high:.4f}':>18}"
+
+
+@dataclass(frozen=True)
+class Score(Counts):
+    """Of a set of pictures of one digit or none. The ECE is of the readings that name a digit.
+
+    `auroc` tells how well `digit_probability` parts MNIST's test set from a set without digits. None where there is none.
+    """
+
+    digit_probability: list[float]
+    auroc: float | None = None
+
+    def record(self, name: str) -> dict[str, Any]:
+        """As above, with the AUROC."""
+        return super().record(name) | {"auroc": self.auroc}
 
     def line(self, name: str) -> str:
         """A row of the table."""
         n = self.pictures
-        of_ok = f"{self.right_of_ok / self.ok:11.2%}" if self.ok else f"{'–':>11}"
-        ece = f"{'–':>7} {'–':>18}"
-        if self.ece:
-            value, low, high = self.ece
-            ece = f"{value:7.4f} {f'{low:.4f} to {high:.4f}':>18}"
         auroc = f"{'–':>7}" if self.auroc is None else f"{self.auroc:7.4f}"
         return (
-            f"{name:42} {n:8} {self.right / n:8.2%} {1 - self.right / n:8.2%} {self.ok / n:8.2%} {of_ok} "
-            f"{self.refused / n:8.2%} {self.errors:6} {ece} {auroc}"
+            f"{name:42} {n:8} {self.right / n:8.2%} {1 - self.right / n:8.2%} {self.ok_columns()} "
+            f"{self.refused / n:8.2%} {self.errors:6} {self.ece_columns()} {auroc}"
         )
 
 
@@ -91,4 +106,4 @@ def score(samples: list[Sample], answers: list[dict[str, Any]], digits: Sequence
     ece = (metrics.ece(confidence, correct), *metrics.ece_interval(confidence, correct)) if confidence else None
     alien = bool(probability) and all(sample.label is None for sample in samples)
     auroc = metrics.auroc(digits, probability) if digits and alien else None
-    return Score(len(samples), right, ok, right_of_ok, refused, errors, probability, ece, auroc)
+    return Score(len(samples), right, ok, right_of_ok, refused, errors, ece, probability, auroc)

@@ -13,8 +13,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Row(_Strict):
-    """One set. Shares from 0 to 1: `error`, a refused digit included; `ok` and `refused` of all; None where nothing tells."""
+class _Measured(_Strict):
+    """One set. Shares from 0 to 1: `error`, what is refused included; `ok` and `refused` of all; None where nothing tells."""
 
     name: str
     pictures: int
@@ -25,22 +25,18 @@ class Row(_Strict):
     ece: float | None
     ece_low: float | None
     ece_high: float | None
+
+
+class Row(_Measured):
+    """A set of pictures of one digit or none."""
+
     auroc: float | None
 
 
-class NumberRow(_Strict):
-    """One set of numbers, whose whole text must be right; `distance`: mean edit distance over the longer text's length."""
+class NumberRow(_Measured):
+    """A set of numbers, whose whole text must be right; `distance`: mean edit distance over the longer text's length."""
 
-    name: str
-    pictures: int
-    error: float
-    ok: float
-    right_of_ok: float | None
-    refused: float
     distance: float
-    ece: float | None
-    ece_low: float | None
-    ece_high: float | None
 
 
 class Served(_Strict):

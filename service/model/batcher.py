@@ -18,7 +18,7 @@ import numpy as np
 
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
 from service.model.cost import cost_of, is_small
-from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome, Questions, deliver
+from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome, Questions, deliver, waited
 from service.model.numbers import Numbers
 from service.model.queue import PUT_AWAY, Observer, Queue
 from service.reading.reader import Reader
@@ -177,8 +177,7 @@ class Batcher:
         for entry, item in batch:
             if isinstance(item, Prepared):
                 reading = next(readings)
-                busy = reading.decode_seconds + reading.ink_seconds + reading.model_seconds
-                outcomes.append(Answer(reading, max(0.0, done - entry.since - busy)))
+                outcomes.append(Answer(reading, waited(reading, done - entry.since)))
             elif isinstance(item, Questions):
                 outcomes.append(next(opinions))
             else:

@@ -31,6 +31,11 @@ class NumberAnswer:
     queue_seconds: float
 
 
+def waited(reading: DigitReading | NumberReading, seconds: float) -> float:
+    """The part of the `seconds` that a picture took in which nothing was done for it."""
+    return max(0.0, seconds - reading.decode_seconds - reading.ink_seconds - reading.model_seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Questions:
     """Pieces of a number's ink, as the model is shown them: uint8 `[N, 28, 28]`."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import Draining, ModelFailed, PictureError
-from service.model.entries import Entry, NumberAnswer, Opinions, Questions
+from service.model.entries import Entry, NumberAnswer, Opinions, Questions, waited
 from service.model.queue import PUT_AWAY, Queue
 from service.reading.reader import Reader
 from service.reading.types import Grey
@@ -62,8 +62,7 @@ class Numbers:
             reading = await _beside(self._conclusions, conclude)
         finally:
             self._queue.release(NUMBER_PLACES)
-        busy = reading.decode_seconds + reading.ink_seconds + reading.model_seconds
-        return NumberAnswer(reading, max(0.0, time.perf_counter() - started - busy))
+        return NumberAnswer(reading, waited(reading, time.perf_counter() - started))
 
     def close(self) -> None:
         """Who is not concluded yet gets `Draining`."""

@@ -83,13 +83,10 @@ def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.boo
 
 def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
     """Relief scaled so that full ink is 255, uint8; None where nothing stands out of paper with that `noise`."""
-    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256]).ravel()
-    at_least = np.cumsum(levels[::-1])[::-1]  # how many pixels rise to each level or above it
-    strongest = int(np.flatnonzero(at_least > min(max(relief.size // 20_000, 3), 40, relief.size - 1))[-1])
-    if strongest < max(_FAINTEST, _ABOVE_NOISE * noise):
+    specks = min(max(relief.size // 20_000, 3), 40)
+    full = paper.full_ink(relief, specks, max(_FAINTEST, _ABOVE_NOISE * noise))
+    if full is None:
         return None
-    strong = at_least[strongest // 2 + 1]  # full ink: the median of what rises above half of that
-    full = float(np.flatnonzero(at_least > strong / 2)[-1])
     floor = min(2.0 * noise, 0.25 * full)
     return np.asarray(cv2.convertScaleAbs(np.maximum(relief - floor, 0), alpha=255.0 / (full - floor)), np.uint8)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.page import PageInk
+from service.reading.paper import shrunk
 
 _SPECK = 0.2  # of the digits' height: what is smaller in both directions is dirt or a point
 _BODY = 0.4  # of the digits' height: what is at least this tall may be a digit and makes a line
@@ -44,6 +45,10 @@ class _Marks:
     h: NDArray[np.float64]
     area: NDArray[np.float64]
 
+    def levels(self, slope: float) -> NDArray[np.float64]:
+        """How far down each one's middle is where lines rise or fall by `slope`."""
+        return self.y + self.h / 2 - slope * (self.x + self.w / 2)
+
 
 def find_lines(page: PageInk) -> list[Strip]:
     """The page's lines from top to bottom. Large writing is made smaller: what follows costs no more for it, and needs no more."""
@@ -54,10 +59,12 @@ def find_lines(page: PageInk) -> list[Strip]:
     shrink = min(1.0, _LARGEST / size)
     if shrink < 1:
         page, size = _smaller(page, shrink), size * shrink
-    marks = _marks(_without_rules(page.mask, size))
-    if len(marks.x) < 2:
-        return []
-    size = _typical_height(marks, np.arange(1, len(marks.x)))
+    mask = _without_rules(page.mask, size)
+    if shrink < 1 or mask is not page.mask:
+        marks = _marks(mask)
+        if len(marks.x) < 2:
+            return []
+        size = _typical_height(marks, np.arange(1, len(marks.x)))
     kept = np.flatnonzero(np.maximum(marks.w, marks.h) >= _SPECK * size)
     kept = kept[kept > 0]
     bodies = kept[marks.h[kept] >= _BODY * size]
@@ -70,14 +77,15 @@ def find_lines(page: PageInk) -> list[Strip]:
 
 
 def _smaller(page: PageInk, shrink: float) -> PageInk:
-    rows, columns = (max(1, round(side * shrink)) for side in page.mask.shape)
-    ink = cv2.resize(page.ink, (columns, rows), interpolation=cv2.INTER_AREA)
-    cover = cv2.resize(page.mask * np.uint8(255), (columns, rows), interpolation=cv2.INTER_AREA)
-    return PageInk(np.asarray(ink, np.uint8), (cover > _COVERED).astype(np.uint8))
+    cover = shrunk(page.mask * np.uint8(255), shrink)
+    return PageInk(shrunk(page.ink, shrink), (cover > _COVERED).astype(np.uint8))
 
 
 def _without_rules(mask: NDArray[np.uint8], size: float) -> NDArray[np.uint8]:
-    """`mask` without long thin level or upright lines; strokes that cross them stay whole. `size`: height of a digit."""
+    """`mask` without long thin level or upright lines, itself where there are none; strokes that cross them stay whole.
+
+    `size`: height of a digit.
+    """
     out = mask
     for turned in (False, True):
         view = np.ascontiguousarray(out.T) if turned else out
@@ -155,7 +163,7 @@ def _slope(marks: _Marks, bodies: NDArray[np.intp]) -> float:
 
 def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[int]]:
     """Bodies that stand side by side, from top to bottom: from left to right each joins the line whose end it stands beside."""
-    middle = marks.y + marks.h / 2 - slope * (marks.x + marks.w / 2)
+    middle = marks.levels(slope)
     lines: list[list[int]] = []
     ends = np.zeros((0, 2))  # top and bottom of each line where it has got to
     for i in bodies[np.argsort(marks.x[bodies] + marks.w[bodies] / 2)]:
@@ -191,7 +199,7 @@ def _rejoined(lines: list[list[int]], marks: _Marks, middle: NDArray[np.float64]
 
 def _add_small(lines: list[list[int]], marks: _Marks, small: NDArray[np.intp], slope: float) -> None:
     """Puts small marks into the lines that they lie in."""
-    middle = marks.y + marks.h / 2 - slope * (marks.x + marks.w / 2)
+    middle = marks.levels(slope)
     extents = [
         (min(middle[i] - marks.h[i] / 2 for i in line), max(middle[i] + marks.h[i] / 2 for i in line)) for line in lines
     ]

@@ -34,7 +34,7 @@ def page_ink(grey: Grey) -> PageInk | None:
     height, width = grey.shape
     shrink = min(1.0, _THUMB / max(height, width))
     side = max(max(height, width) / 10, min(height, width) / 3)
-    thumb = _small(grey, shrink)
+    thumb = paper.shrunk(grey, shrink)
     values = 255 - grey if _ink_is_light(thumb, side * shrink) else grey
     found = _ink(_relief(values, shrink, side))
     if found is None:
@@ -48,7 +48,7 @@ def page_ink(grey: Grey) -> PageInk | None:
 
 def _ink(relief: Floats) -> PageInk | None:
     smooth = np.asarray(cv2.GaussianBlur(relief, (0, 0), 0.8), np.float32)
-    full = _full(smooth)
+    full = paper.full_ink(smooth, max(relief.size // 2_000, 3), _FAINTEST)
     if full is None:
         return None
     body = max(_BODY * full, min(_ABOVE_NOISE * paper.noise(smooth), 0.6 * full))
@@ -71,7 +71,7 @@ def _relief(values: Grey, shrink: float, side: float) -> Floats:
     The paper is estimated at `shrink` of the size.
     """
     height, width = values.shape
-    thumb = _small(values, shrink)
+    thumb = paper.shrunk(values, shrink)
     odd = 2 * round(side * shrink / 2) + 1
     ground = cv2.morphologyEx(thumb, cv2.MORPH_CLOSE, np.ones((odd, odd), np.uint8), borderType=cv2.BORDER_REPLICATE)
     ground = cv2.GaussianBlur(ground, (0, 0), max(odd / 4, 0.5))
@@ -81,26 +81,8 @@ def _relief(values: Grey, shrink: float, side: float) -> Floats:
     return np.asarray(relief - np.median(relief[:: 1 + height // 200, :: 1 + width // 200]), np.float32)
 
 
-def _small(values: Grey, shrink: float) -> Grey:
-    if shrink == 1.0:
-        return values
-    rows, columns = (max(1, round(side * shrink)) for side in values.shape)
-    return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _ink_is_light(thumb: Grey, side: float) -> bool:
     """Whether what stands out of its surroundings, `side` pixels about, is lighter than they are."""
     odd = min(max(2 * round(side / 2) + 1, 3), 255)
     away = thumb.astype(np.float32) - cv2.medianBlur(thumb, odd)
-    return float(away[np.abs(away) > 3 * paper.noise(away) + 4].sum()) > 0
-
-
-def _full(relief: Floats) -> float | None:
-    """Full ink: the median of what rises above half of the strongest; None where nothing stands out."""
-    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256]).ravel()
-    at_least = np.cumsum(levels[::-1])[::-1]
-    strongest = int(np.flatnonzero(at_least > min(max(relief.size // 2_000, 3), relief.size - 1))[-1])
-    if strongest < _FAINTEST:
-        return None
-    strong = at_least[strongest // 2 + 1]
-    return float(np.flatnonzero(at_least > strong / 2)[-1])
+    return paper.lean(away, paper.noise(away)) > 0

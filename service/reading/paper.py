@@ -61,15 +61,41 @@ def noise(relief: NDArray[np.float32]) -> float:
     return _MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
 
 
+def full_ink(relief: NDArray[np.float32], specks: int, weakest: float) -> float | None:
+    """How far full ink is from the paper, in grey levels; None where nothing is as far as `weakest` but `specks` pixels.
+
+    The median of what rises above half of the strongest; the few pixels that rise above all else are passed over.
+    """
+    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256]).ravel()
+    at_least = np.cumsum(levels[::-1])[::-1]  # how many pixels rise to each level or above it
+    strongest = int(np.flatnonzero(at_least > min(specks, relief.size - 1))[-1])
+    if strongest < weakest:
+        return None
+    strong = at_least[strongest // 2 + 1]
+    return float(np.flatnonzero(at_least > strong / 2)[-1])
+
+
+def lean(values: NDArray[np.float32], noise: float) -> float:
+    """What stands out of paper with that `noise`, summed up: positive where it is lighter than the paper."""
+    return float(values[np.abs(values) > 3 * noise + 4].sum())
+
+
+def shrunk(values: Grey, shrink: float) -> Grey:
+    """The picture at the share `shrink` of its size, by area; itself from 1 on."""
+    if shrink >= 1:
+        return values
+    rows, columns = (max(1, round(side * shrink)) for side in values.shape)
+    return np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values.ravel()[:: values.size // _SAMPLE | 1]  # an odd step does not fall into a picture's even columns
 
 
 def _rises(difference: NDArray[np.float32]) -> bool | None:
     """Whether what stands out of the paper is lighter than it; None where nothing does, or as much each way."""
-    sample = _sample(difference)
-    lean = float(sample[np.abs(sample) > 3 * noise(difference) + 4].sum())
-    return lean > 0 if lean else None
+    way = lean(_sample(difference), noise(difference))
+    return way > 0 if way else None
 
 
 def _banded(grey: Grey) -> NDArray[np.float32] | None:
@@ -166,9 +192,4 @@ def _uneven(grey: Grey) -> NDArray[np.float32]:
 
 
 def _thumb(grey: Grey) -> Grey:
-    height, width = grey.shape
-    shrink = min(1.0, _THUMB / max(height, width))
-    if shrink == 1:
-        return grey
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(grey, _THUMB / max(grey.shape))

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.paper import shrunk
+
 _WORKING = 320  # pixels of the longer side at which lines are looked for
 _THUMB = 96  # pixels of the longer side at which lines are traced
 _SPAN = 0.8  # of the picture: ink that reaches less far holds no line across it
@@ -48,10 +50,7 @@ def lines_across(ink: NDArray[np.uint8], level: int) -> NDArray[np.bool_] | None
     `ink` uint8, bright on dark; lines are as strong as `level` at least. Strokes that cross a line stay whole.
     """
     shape = ink.shape
-    if max(shape) > _WORKING:  # lines too thin to be seen there are too thin to matter
-        shrink = _WORKING / max(shape)
-        size = max(1, round(shape[1] * shrink)), max(1, round(shape[0] * shrink))
-        ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8)
+    ink = shrunk(ink, _WORKING / max(shape))  # lines too thin to be seen there are too thin to matter
     height, width = ink.shape
     mask = (ink >= level).astype(np.uint8)
     reach = cv2.boundingRect(mask)[2:]

@@ -73,8 +73,7 @@ def questions(chain: Chain) -> NDArray[np.uint8]:
     """The candidates as the model sees them: uint8 `[len(runs), 28, 28]`."""
     out = np.zeros((len(chain.runs), CANVAS, CANVAS), np.uint8)
     soft = 1 + int(chain.strip.height) // 24
-    shared = max(1, round(_SHARED * chain.strip.height))
-    soft = max(soft, shared)
+    shared = max(1, round(_SHARED * chain.strip.height))  # never more than `soft`
     marks = np.array([0, *(piece.mark for piece in chain.pieces)])
     same = [marks == piece.mark for piece in chain.pieces]  # for each piece, which numbers are of its mark
     for question, (first, end) in zip(out, chain.runs, strict=True):

@@ -10,12 +10,18 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.model.artifact import open_artifact
 from service.model.batcher import Batcher
+from service.model.litert import open_tflite
+from service.model.registry import scan
 from service.reading.reader import Reader
 from service.reading.types import Thresholds
 from service.settings import Settings
 from tests.service.checks import Observed
 from tests.service.fakes import FakeModel, opener, publish
+from tests.service.number_fakes import fake_numbers, fill
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +67,34 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(artifacts, 1)
     publish(artifacts, 2)
     return artifacts
+
+
+@pytest.fixture(scope="session")
+def released() -> Reader:
+    """A reader with the highest released version, run by LiteRT: it loads in a moment."""
+    versions = scan(ROOT / "artifacts" / "digits")
+    folder = versions[max(versions)]
+    thresholds = open_artifact(folder).manifest.thresholds
+    return Reader(open_tflite(folder, 1), Thresholds(thresholds.confidence, thresholds.digit_probability))
+
+
+@pytest.fixture
+def fake_number_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are read by the stand-in of `number_fakes`."""
+    fake_numbers(monkeypatch)
+
+
+@pytest.fixture
+def fake_commands(fake_number_reading: None, monkeypatch: pytest.MonkeyPatch, published: Path) -> None:
+    """And the commands find the published artifacts, and a model that is a stand-in, too."""
+    monkeypatch.setattr("service.model.version.runtime", lambda settings: opener(FakeModel()))
+    monkeypatch.setenv("DIGITS_ARTIFACTS", str(published))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures of numbers, also in folders of the folder."""
+    return fill(tmp_path / "pictures")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.__main__ import main
 from service.reading.decode import decode
 from service.reading.normalise import normalise
 from service.reading.reader import Reader
@@ -109,6 +110,15 @@ def page(*lines: str) -> bytes:
         for column, digit in enumerate(line):
             image.paste(glyphs[digit], (64 * column, 64 * row))
     return png(image)
+
+
+TEXT = "1001101011"
+NUMBER = page(TEXT)
+
+
+def read(*words: str | Path) -> int:
+    """`python -m service read …`, in this process; its exit status."""
+    return main(["read", *map(str, words)])
 
 
 ORDER = ["a.png", "b.png", "blank.png", "deep/c.png", "deep/deeper/bad.png", "deep/deeper/d.PNG"]

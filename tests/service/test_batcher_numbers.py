@@ -15,17 +15,9 @@ from service.model.numbers import NUMBER_PLACES
 from service.reading.reader import Reader
 from tests.service.checks import Observed
 from tests.service.fakes import BLANK, ONE, FakeModel
-from tests.service.number_fakes import conclude_number, fake_numbers, page, prepare_number, until_asked
+from tests.service.number_fakes import NUMBER, TEXT, conclude_number, page, prepare_number, until_asked
 
-pytestmark = pytest.mark.anyio
-
-TEXT = "1001101011"
-NUMBER = page(TEXT)
-
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_numbers(monkeypatch)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("fake_number_reading")]
 
 
 async def until_queued(batcher: Batcher, entries: int) -> None:

@@ -15,17 +15,9 @@ from service.model.entries import NumberAnswer
 from service.reading.reader import Reader
 from tests.service.checks import Observed
 from tests.service.fakes import ONE, ZERO, FakeModel
-from tests.service.number_fakes import conclude_number, fake_numbers, page, prepare_number, until_asked
+from tests.service.number_fakes import NUMBER, TEXT, conclude_number, prepare_number, until_asked
 
-pytestmark = pytest.mark.anyio
-
-TEXT = "1001101011"
-NUMBER = page(TEXT)
-
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_numbers(monkeypatch)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("fake_number_reading")]
 
 
 async def test_a_bad_picture_gives_its_places_back(batcher: Batcher, observed: Observed) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,17 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.model.artifact import open_artifact
-from service.model.litert import open_tflite
-from service.model.registry import scan
 from service.reading.reader import Reader
-from service.reading.types import Thresholds
 from tests import drawing
 from tests.drawing import encoded
 
 Picture = NDArray[np.uint8]
 Draw = Callable[[int], Picture | bytes]
-ROOT = Path(__file__).parents[2]
 
 NEAT = 14
 """A seed whose ten digits nobody would misread."""
@@ -37,15 +31,6 @@ def shown(draw: Draw) -> Draw:
     """Hangs a drawing in the gallery under the name of its function."""
     GALLERY[draw.__name__.replace("_", " ")] = draw
     return draw
-
-
-@pytest.fixture(scope="module")
-def released() -> Reader:
-    """A reader with the highest released version, run by LiteRT: it loads in a moment."""
-    versions = scan(ROOT / "artifacts" / "digits")
-    folder = versions[max(versions)]
-    thresholds = open_artifact(folder).manifest.thresholds
-    return Reader(open_tflite(folder, 1), Thresholds(thresholds.confidence, thresholds.digit_probability))
 
 
 def grainy(picture: NDArray[np.floating] | Picture, sigma: float, seed: int) -> Picture:

@@ -21,17 +21,12 @@ from service.settings import Settings
 from tests.service.checks import FORM, JSON, RAW, part, problem
 from tests.service.conftest import until_loaded
 from tests.service.fakes import BLANK, FakeModel, opener
-from tests.service.number_fakes import fake_numbers, page
+from tests.service.number_fakes import page
 from tests.service.test_telemetry import scrape
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("fake_number_reading")]
 
 TEN = page("10")
-
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_numbers(monkeypatch)
 
 
 def as_base64(picture: bytes) -> dict[str, Any]:

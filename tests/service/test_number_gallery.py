@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,20 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.model.version import runtime, verify
 from service.reading.reader import Reader
-from service.settings import Settings
 from tests.drawing import encoded, row_of
 
 Grey = NDArray[np.uint8]
 RANDOM = np.random.default_rng(8)
-
-
-@pytest.fixture(scope="module")
-def released() -> Reader:
-    settings = Settings()
-    newest = max(int(p.name) for p in settings.artifacts.iterdir() if p.name.isdecimal())
-    return verify(Path(settings.artifacts) / str(newest), settings, runtime(settings)).reader
 
 
 def ink(*texts: str, height: int = 44, gap: int = 14, margin: int = 36, lead: int = 30) -> Grey:

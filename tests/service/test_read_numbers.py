@@ -8,25 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.__main__ import main
-from tests.service.fakes import FakeModel, opener
-from tests.service.number_fakes import fake_numbers, fill
+from tests.service.number_fakes import read
 
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch, published: Path) -> None:
-    fake_numbers(monkeypatch)
-    monkeypatch.setattr("service.model.version.runtime", lambda settings: opener(FakeModel()))
-    monkeypatch.setenv("DIGITS_ARTIFACTS", str(published))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return fill(tmp_path / "pictures")
-
-
-def read(*words: str | Path) -> int:
-    return main(["read", *map(str, words)])
+pytestmark = pytest.mark.usefixtures("fake_commands")
 
 
 def test_numbers_are_printed_a_line_a_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

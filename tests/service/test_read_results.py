@@ -12,27 +12,12 @@ from typing import Any
 
 import pytest
 
-from service.__main__ import main
 from service.commands.results import Results
 from service.reading.reader import Reader
-from tests.service.fakes import BLANK, ONE, ZERO, FakeModel, opener
-from tests.service.number_fakes import ORDER, fake_numbers, fill, number
+from tests.service.fakes import BLANK, ONE, ZERO
+from tests.service.number_fakes import ORDER, number, read
 
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch, published: Path) -> None:
-    fake_numbers(monkeypatch)
-    monkeypatch.setattr("service.model.version.runtime", lambda settings: opener(FakeModel()))
-    monkeypatch.setenv("DIGITS_ARTIFACTS", str(published))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return fill(tmp_path / "pictures")
-
-
-def read(*words: str | Path) -> int:
-    return main(["read", *map(str, words)])
+pytestmark = pytest.mark.usefixtures("fake_commands")
 
 
 def results(out: Path) -> list[dict[str, Any]]:
