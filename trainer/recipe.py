@@ -31,6 +31,43 @@ TEACHERS = (
 )
 
 
+class LineRecipe(_Frozen):
+    """How the reader of whole lines is trained: `epochs` of `chunks` chunks of `lines` lines, no line twice.
+
+    `filters` are those of six convolutions that halve the height three times and the width once, `features` those of the columns
+    that are left, each of which sees `context` columns on either side twice.
+    """
+
+    seed: int = 1
+    filters: tuple[int, int, int, int, int, int] = (32, 32, 64, 64, 96, 128)
+    features: int = 160
+    context: int = 2
+    epochs: int = Field(12, ge=1)
+    chunks: int = Field(10, ge=1)
+    lines: int = Field(4_096, ge=1)
+    batch_columns: int = Field(6_144, ge=1)  # pixels that the lines of a batch are wide together, about
+    validation: int = Field(2_000, ge=10)  # lines, of digits that are not trained on
+    batch_norm_momentum: float = 0.98
+    dropout: float = 0.1
+    learning_rate: float = 2e-3
+    last_learning_rate: float = 0.01  # share of the highest
+    warmup_steps: int = 300
+    weight_decay: float = 1e-2
+    average_momentum: float = 0.9985
+    largest_gradient: float = 5.0
+    most_loss: float = 200.0  # of a line, in nats: what cannot be read must not outweigh the rest
+    place_weight: float = 0.3  # of each digit's being named in the column of its middle, beside the whole line's text
+
+    # Digits taken anew for every chunk, distorted as the recipe says but for these.
+    mnist_digits: int = 14_000
+    drawn_digits: int = 7_000
+    restyled_digits: int = 2_000
+    printed_digits: int = 800
+    rotation: float = 10.0
+    mildest: float = 0.1
+    thickness: float = 0.25
+
+
 class Recipe(_Frozen):
     """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures.
 
@@ -84,6 +121,8 @@ class Recipe(_Frozen):
     kept_digits: float = 0.998
     wrong_of_ok: float = 0.0002
     coverage: float = 0.986
+
+    lines: LineRecipe = LineRecipe()
 
 
 QUICK = {

@@ -1,0 +1,144 @@
+"""The network that reads whole lines: convolutions that see a line in columns, and say for each which digit it is of, if any.
+
+Trained by connectionist temporal classification: A. Graves, S. Fernández, F. Gomez, J. Schmidhuber, "Connectionist temporal
+classification: labelling unsegmented sequence data with recurrent neural networks" (ICML 2006). The name of each digit is asked
+for in the column of its middle as well, so that training begins at once and the network says where a digit is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.model import POLICIES
+from trainer.recipe import LineRecipe
+from trainer.writing import HEIGHT
+
+CLASSES = 11
+BLANK = 10
+STEP = 2
+"""Pixels a column of the answer: a line `W` wide has ceil(W / 2) of them."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def build_lines(recipe: LineRecipe, precision: str) -> Any:
+    """A Keras model: uint8 `[N, 32, W]` → logits float32 `[N, ceil(W / 2), 11]`: the ten digits, and none."""
+    import keras
+
+    layers = keras.layers
+    policy = keras.DTypePolicy(POLICIES[precision])
+
+    def convolution(x: Any, filters: int, kernel: Any, strides: Any = 1, padding: str = "same") -> Any:
+        x = layers.Conv2D(filters, kernel, strides, padding=padding, use_bias=False, dtype=policy)(x)
+        return layers.ReLU(dtype=policy)(
+            layers.BatchNormalization(momentum=recipe.batch_norm_momentum, dtype=policy)(x)
+        )
+
+    images = keras.Input((HEIGHT, None), dtype="uint8", name="lines")
+    x = layers.Reshape((HEIGHT, -1, 1), dtype=policy)(images)
+    x = layers.Rescaling(1 / 255, dtype=policy)(x)
+    plan = zip(recipe.filters, (5, 3, 3, 3, 3, 3), ((2, STEP), 1, (2, 1), 1, (2, 1), 1), strict=True)
+    for filters, kernel, strides in plan:
+        x = convolution(x, filters, kernel, strides)
+    x = convolution(x, recipe.features, (HEIGHT // 8, 1), padding="valid")
+    for _ in range(2):
+        x = layers.Dropout(recipe.dropout, seed=recipe.seed, dtype=policy)(x)
+        x = convolution(x, recipe.features, (1, 2 * recipe.context + 1))
+    x = layers.Dropout(recipe.dropout, seed=recipe.seed, dtype=policy)(x)
+    x = layers.Conv2D(CLASSES, 1, dtype="float32")(x)
+    return keras.Model(images, layers.Reshape((-1, CLASSES), dtype="float32")(x), name="lines")
+
+
+class LineTower:
+    """`model` is trained by `step`; `averaged`, float32, is what is measured and kept."""
+
+    def __init__(self, recipe: LineRecipe, precision: str) -> None:
+        import keras
+        import tensorflow as tf
+
+        self._recipe = recipe
+        keras.utils.set_random_seed(recipe.seed)
+        self.model = build_lines(recipe, precision)
+        self.averaged = build_lines(recipe, "float32")
+        self.averaged.set_weights(self.model.get_weights())
+        self._variables = list(self.model.trainable_variables)
+        self.optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+        self.optimizer.exclude_from_weight_decay(var_names=["beta", "gamma", "bias"])
+        self.optimizer.build(self._variables)
+        signature = (
+            tf.TensorSpec([None, HEIGHT, None], tf.uint8),
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None], tf.int32),
+        )
+        self._step = tf.function(self._one_step, input_signature=signature, autograph=False)
+
+    def step(
+        self,
+        images: NDArray[np.uint8],
+        digits: NDArray[np.int32],
+        columns: NDArray[np.int32],
+        lengths: NDArray[np.int32],
+        done: float,
+    ) -> float:
+        """One batch; the mean loss of a line, in nats.
+
+        uint8 `[B, 32, W]`; `digits` int32 `[B, D]`, −1 where a line has fewer, and the `columns` of the answer that their middles
+        are in; `lengths` `[B]`: how many columns of the answer are each line's. `done`: the share of the training, 0 to 1.
+        """
+        recipe = self._recipe
+        rise = min(1.0, (int(self.optimizer.iterations) + 1) / recipe.warmup_steps)
+        fall = recipe.last_learning_rate + (1 - recipe.last_learning_rate) * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
+        self.optimizer.learning_rate.assign(recipe.learning_rate * rise * fall)
+        return float(self._step(images, digits, columns, lengths))
+
+    def state(self) -> Arrays:
+        """All that training goes on from, by name."""
+        arrays = {f"weight_{i:04d}": array for i, array in enumerate(self.model.get_weights())}
+        arrays |= {f"average_{i:04d}": array for i, array in enumerate(self.averaged.get_weights())}
+        return arrays | {f"optimizer_{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(self.optimizer.variables)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Puts `state` back."""
+        self.model.set_weights([a for name, a in sorted(arrays.items()) if name.startswith("weight_")])
+        self.averaged.set_weights([a for name, a in sorted(arrays.items()) if name.startswith("average_")])
+        kept = [a for name, a in sorted(arrays.items()) if name.startswith("optimizer_")]
+        for variable, array in zip(self.optimizer.variables, kept, strict=True):
+            variable.assign(array)
+
+    def _one_step(self, images: Any, digits: Any, columns: Any, lengths: Any) -> Any:
+        import tensorflow as tf
+
+        recipe = self._recipe
+        known = digits >= 0
+        # The operation takes no empty text: such lines are given one, and their loss is that of naming nothing anywhere.
+        empty = tf.logical_not(tf.reduce_any(known, 1))
+        first = tf.one_hot(0, tf.shape(digits)[1], True, False, dtype=tf.bool)
+        asked = tf.where(known | (empty[:, None] & first[None]))
+        text = tf.SparseTensor(asked, tf.maximum(tf.gather_nd(digits, asked), 0), tf.shape(digits, tf.int64))
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            whole = tf.nn.ctc_loss(text, logits, None, lengths, logits_time_major=False, blank_index=BLANK)
+            named = tf.nn.log_softmax(logits)
+            within = tf.sequence_mask(lengths, tf.shape(logits)[1], tf.float32)
+            nothing = -tf.reduce_sum(named[:, :, BLANK] * within, 1)
+            places = tf.where(known)
+            where = tf.stack(
+                [tf.cast(places[:, 0], tf.int32), tf.gather_nd(columns, places), tf.gather_nd(digits, places)], 1
+            )
+            there = -tf.math.unsorted_segment_sum(
+                tf.maximum(tf.gather_nd(named, where), -10.0), places[:, 0], tf.shape(images)[0]
+            )
+            line = tf.where(empty, nothing, whole + recipe.place_weight * there)
+            loss = tf.reduce_mean(tf.minimum(line, recipe.most_loss))
+        gradients = tape.gradient(loss, self._variables)
+        gradients, _ = tf.clip_by_global_norm(gradients, recipe.largest_gradient)
+        self.optimizer.apply(gradients, self._variables)
+        done = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(recipe.average_momentum, (1 + done) / (10 + done))
+        for variable, mean in zip(self.model.weights, self.averaged.weights, strict=True):
+            mean.assign(keep * mean.value + (1 - keep) * tf.cast(variable.value, tf.float32))
+        return loss
