@@ -27,7 +27,7 @@ from PIL import Image
 from benchmarks import large
 from benchmarks.numbers import edit_distance
 from service.reading.reader import Reader
-from service.reading.types import Thresholds
+from service.reading.types import Signatures, Thresholds
 from trainer.pens import draw_digits
 
 SMALL_MS = 0.1
@@ -169,7 +169,7 @@ def _without_model() -> Reader:
     def predict(images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         raise AssertionError("nothing is asked here")
 
-    return Reader(predict, Thresholds(confidence=0.9, digit_probability=0.5))
+    return Reader(Signatures(predict), Thresholds(confidence=0.9, digit_probability=0.5))
 
 
 def _reader(folder: Path | None) -> Reader:

@@ -10,6 +10,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +20,21 @@ from service.errors import DigitsError
 from service.model.artifact import open_artifact
 from service.model.registry import scan
 from service.model.version import runtime
-from service.reading.types import Predict
+from service.reading.tiles import HEIGHT, TILE
 from service.settings import RUNTIMES, Settings
 
 CALLS = 200
 BATCHES = (1, 32)
 
 
-def milliseconds(predict: Predict, images: NDArray[np.uint8]) -> float:
+def milliseconds(ask: Callable[[NDArray[np.uint8]], object], images: NDArray[np.uint8]) -> float:
     """Median of `CALLS` calls, after a tenth as many to warm up."""
     for _ in range(CALLS // 10):
-        predict(images)
+        ask(images)
     taken = []
     for _ in range(CALLS):
         started = time.perf_counter()
-        predict(images)
+        ask(images)
         taken.append((time.perf_counter() - started) * 1e3)
     return statistics.median(taken)
 
@@ -56,13 +57,16 @@ def main() -> None:
             parser.error(f"there is no version of the model in {settings.artifacts}")
         folder = options.artifact or versions[max(versions)]
         manifest = open_artifact(folder).manifest
-        predict = runtime(settings)(folder)
+        model = runtime(settings)(folder)
     except DigitsError as error:
         raise SystemExit(f"error: {error.detail}") from None
     print(f"version {manifest.version} with {settings.runtime}, threads: {settings.threads}; medians of {CALLS}")
     for count in BATCHES:
         images = np.random.default_rng(0).integers(0, 256, (count, 28, 28)).astype(np.uint8)
-        print(f"{count:>2} at once       {milliseconds(predict, images):>10.2f} ms")
+        print(f"{count:>2} at once       {milliseconds(model.digits, images):>10.2f} ms")
+    if model.lines is not None:
+        tile = np.random.default_rng(0).integers(0, 256, (1, HEIGHT, TILE)).astype(np.uint8)
+        print(f"a tile of a line {milliseconds(model.lines, tile):>9.2f} ms")
     print(f"resident memory {resident_mb():>8.0f} MB")
     print(f"parameters      {manifest.parameters:>10,}")
     work = "not told" if manifest.multiply_adds is None else f"{manifest.multiply_adds:,}"

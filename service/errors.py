@@ -83,6 +83,13 @@ class UnknownVersion(RequestError):
     title = "Unknown model version"
 
 
+class NoNumbers(RequestError):
+    """The version of the model that was asked for reads single digits only."""
+
+    status = 422
+    title = "No numbers"
+
+
 class BodyTooLarge(RequestError):
     """The body has more bytes than the limit; found out before any picture is decoded."""
 

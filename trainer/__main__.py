@@ -1,4 +1,4 @@
-"""python -m trainer explore · train · evaluate · export · pictures · calibrate"""
+"""python -m trainer explore · train · evaluate · export · pictures · calibrate · lines"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from trainer.commands import add_calibrate, add_pictures
+from trainer.commands import add_calibrate, add_lines, add_pictures
 from trainer.data import Mnist
 from trainer.errors import DataError, TrainerError
 from trainer.manifest import libraries, source_commit
@@ -101,20 +101,20 @@ def _parser() -> argparse.ArgumentParser:
             "--measure", type=Path, nargs="+", default=[], metavar="FILE", help="pictures of that kind to report on"
         )
 
-    pictures, calibrate = add_pictures(commands), add_calibrate(commands)
+    pictures, calibrate, lines = add_pictures(commands), add_calibrate(commands), add_lines(commands)
     for command in (evaluate, export, calibrate):
         command.add_argument("--served", type=Path, metavar="FILE", help="written by benchmarks.accuracy --json")
 
-    for command in (explore, train, evaluate, export, pictures, calibrate):
+    for command in (explore, train, evaluate, export, pictures, calibrate, lines):
         command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
-    for command in (train, export, calibrate):
+    for command in (train, export, calibrate, lines):
         command.add_argument(
             "--artifacts", type=Path, default=_ARTIFACTS, metavar="DIR", help="where versions are published"
         )
         command.add_argument(
             "--verify", metavar="COMMAND", help="run on the staged version; it is published if this exits 0"
         )
-    for command in (train, export, pictures, calibrate):
+    for command in (train, export, pictures, calibrate, lines):
         command.add_argument("--any-data", action="store_true", help="take IDX files that are not MNIST's")
     return parser
 
@@ -145,7 +145,7 @@ def _train(arguments: argparse.Namespace) -> None:
         Run.put_aside_published(arguments.run)
     if arguments.resume and (arguments.run / "run.json").exists():
         run = Run.open(arguments.run)
-        _check_resumed(run, config)
+        run.check_resumed(config.given, config.data_sha256)
         pool = make_pool(mnist, run.config.recipe, extra)
     else:
         say(f"{arguments.run}: a new run")
@@ -190,19 +190,6 @@ def _config(arguments: argparse.Namespace, data_sha256: dict[str, str]) -> RunCo
         libraries=libraries(),
         data_sha256=data_sha256,
     )
-
-
-def _check_resumed(run: Run, now: RunConfig) -> None:
-    """A resumed run keeps its recipe, whether it would be changed on the command line or in recipe.py, and its data."""
-    then = run.config
-    meant = Recipe.model_validate({**then.given, **now.given})
-    changed = [name for name in Recipe.model_fields if getattr(meant, name) != getattr(then.recipe, name)]
-    if changed:
-        raise TrainerError(
-            f"{run.folder}: a resumed run keeps its recipe; it has another {', '.join(changed)} (--run begins another run)"
-        )
-    if then.data_sha256 != now.data_sha256:
-        raise DataError(f"{run.folder}: the run was begun on other data")
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The commands around calibration, `pictures` and `calibrate`: what they take, and what they do with it."""
+"""The commands `pictures`, `calibrate` and `lines`: what they take, and what they do with it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,30 @@ def add_calibrate(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def add_lines(commands: Any) -> argparse.ArgumentParser:
+    """Adds the command `lines` to argparse's `commands`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "lines",
+        help="train the reader of lines, and publish it beside a version's reader of digits as the next version",
+    )
+    parser.set_defaults(run_command=_lines)
+    parser.add_argument("artifact", type=Path, metavar="ARTIFACT", help="such as artifacts/digits/2")
+    parser.add_argument("--run", type=Path, default=Path("runs/lines"), metavar="DIR", help="folder for checkpoints")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in that folder; begin one if there is none or it is done",
+    )
+    parser.add_argument("--line-epochs", type=int, metavar="EPOCHS")
+    parser.add_argument("--seed", type=int, help="the one that was given to train")
+    parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
+    parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"))
+    parser.add_argument(
+        "--measure", type=Path, nargs="+", default=[], metavar="FILE", help=f"pictures to report on, {_NPZ}"
+    )
+    return parser
+
+
 def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
@@ -66,11 +90,7 @@ def _pictures(arguments: argparse.Namespace) -> None:
     from trainer.data import load_mnist
 
     given = {name: getattr(arguments, name) for name in ("seed", "validation") if getattr(arguments, name) is not None}
-    try:
-        recipe = Recipe.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TrainerError(f"--{first['loc'][0]}: {first['msg']}") from None
+    recipe = _recipe(given)
     count = pictures.run(load_mnist(arguments.data, check=not arguments.any_data), recipe, arguments.out)
     print(f"{arguments.out}: {count:,} pictures, with their labels in labels.csv")
 
@@ -101,3 +121,59 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         measured=sets["measure"],
         served=load_served(arguments.served) if arguments.served else None,
     )
+
+
+def _lines(arguments: argparse.Namespace) -> None:
+    from trainer import line_fit
+    from trainer.data import load_mnist
+    from trainer.lines import of_run
+    from trainer.manifest import libraries, source_commit
+    from trainer.model import choose_precision
+    from trainer.npz import load_pictures
+    from trainer.progress import say
+    from trainer.recalibrate import release_with_lines
+    from trainer.runs import Run, RunConfig
+
+    mnist = load_mnist(arguments.data, check=not arguments.any_data)
+    given: dict[str, Any] = {
+        name: value for name in ("seed", "validation", "precision") if (value := getattr(arguments, name)) is not None
+    }
+    if arguments.line_epochs is not None:
+        given["lines"] = {"epochs": arguments.line_epochs}
+    recipe = _recipe(given)
+    words = [f"--{name} {value}" for name, value in given.items() if name != "lines"]
+    words += [f"--line-epochs {arguments.line_epochs}"] if arguments.line_epochs is not None else []
+    if arguments.resume:
+        Run.put_aside_published(arguments.run)
+    if arguments.resume and (arguments.run / "run.json").exists():
+        run = Run.open(arguments.run)
+        run.check_resumed(given, mnist.sha256)
+    else:
+        say(f"{arguments.run}: a new run")
+        run = Run.start(
+            arguments.run,
+            RunConfig(
+                recipe=recipe,
+                given=given,
+                precision=choose_precision(recipe.precision),
+                command=" ".join(["python -m trainer lines", *words]),
+                source_commit=source_commit(),
+                libraries=libraries(),
+                data_sha256=mnist.sha256,
+            ),
+        )
+    with run.held():
+        line_fit.train_lines(run, mnist)
+        measured = [load_pictures(path) for path in arguments.measure]
+        folder = release_with_lines(
+            arguments.artifact, of_run(run, mnist), mnist, arguments.artifacts, arguments.verify, measured
+        )
+        run.published(int(folder.name))
+
+
+def _recipe(given: dict[str, Any]) -> Recipe:
+    try:
+        return Recipe.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainerError(f"--{str(first['loc'][-1]).replace('_', '-')}: {first['msg']}") from None

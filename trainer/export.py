@@ -22,6 +22,8 @@ from trainer.data import Mnist
 from trainer.errors import PublishError
 from trainer.evaluate import Signature, load_signature, survey
 from trainer.golden import golden
+from trainer.lines import Lines
+from trainer.lines import load as load_lines
 from trainer.manifest import CalibrationRecord, DataSet, Manifest, Students, Thresholds, now
 from trainer.measure import assess
 from trainer.model import multiply_adds
@@ -52,6 +54,7 @@ class Candidate:
     about: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]] = ()
     served: Served | None = None
+    lines: Lines | None = None
 
 
 def publish(
@@ -64,11 +67,13 @@ def publish(
     verify: str | None,
     sets: Sequence[Pictures] = (),
     served: Served | None = None,
+    lines: Lines | None = None,
 ) -> Path:
     """Exports the best of `students`, float32 Keras models, as the next version below `root` and returns its folder.
 
     The best is the one of least loss on the validation digits, plain and distorted, once calibrated: their accuracies differ
-    by a picture or two. The other arguments and errors are `release`'s; the run's checkpoint is there to export again.
+    by a picture or two. `lines` is the reader of lines that goes with them. The other arguments and errors are `release`'s; the
+    run's checkpoint is there to export again.
     """
     recipe = run.config.recipe
     networks = [graph.of_model(student) for student in students]
@@ -103,7 +108,7 @@ def publish(
         sha256=mnist.sha256["train_images"],
     )
     return release(
-        Candidate(networks[best], calibration, fitted_on, (held_out,), about, history, served),
+        Candidate(networks[best], calibration, fitted_on, (held_out,), about, history, served, lines),
         mnist,
         root,
         verify,
@@ -142,7 +147,7 @@ def release(candidate: Candidate, mnist: Mnist, root: Path, verify: str | None, 
     """
     calibration = candidate.calibration
     with _staging(root) as (staged, version):
-        graph.save(candidate.network, calibration, staged)
+        graph.save(candidate.network, calibration, staged, candidate.lines.network if candidate.lines else None)
         answer = load_signature(staged)
         _check(answer, candidate, mnist)
         thresholds = Thresholds(calibration.confidence, calibration.digit_probability)
@@ -158,13 +163,17 @@ def release(candidate: Candidate, mnist: Mnist, root: Path, verify: str | None, 
                 "created": now(),
                 "thresholds": thresholds,
                 "calibration": CalibrationRecord.of(calibration, candidate.fitted_on),
+                "lines": candidate.lines.record if candidate.lines else None,
                 "metrics": [*measured, *(entry for score in found.sets for entry in score.as_metrics())],
             }
         )
         (staged / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
-        (staged / "golden.npz").write_bytes(golden(answer))
+        reads = load_lines(staged) if candidate.lines else None
+        (staged / "golden.npz").write_bytes(golden(answer, reads))
         with np.load(staged / "golden.npz") as questions:
-            lite.write(staged, manifest.parameters, mnist.test_images, questions["images"])
+            every = manifest.parameters + (manifest.lines.parameters if manifest.lines else 0)
+            lines = questions["lines"] if manifest.lines else None
+            lite.write(staged, every, mnist.test_images, questions["images"], lines)
         (staged / "report").mkdir()
         card = report.model_card(
             manifest.model_dump(mode="json"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from trainer import golden_lines
 from trainer.pens import digit_strokes, draw_digits, ink, scribble_strokes
 
 Signature = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -51,14 +53,18 @@ _LOOKS = (
 )
 
 
-def golden(signature: Signature) -> bytes:
-    """The file's content, with part one's answers taken from `signature`, the exported graph as loaded again."""
+def golden(signature: Signature, reads: golden_lines.Reads | None = None) -> bytes:
+    """The file's content, with part one's answers taken from `signature`, the exported graph as loaded again.
+
+    `reads` is the same of its signature for lines, where it has one.
+    """
     images = np.concatenate([draw_digits(np.arange(20) % 10, [_SEED]), np.zeros((1, 28, 28), np.uint8)])
     noise = np.random.default_rng(_SEED).integers(0, 256, (3, 28, 28)).astype(np.uint8)
     images = np.concatenate([images, noise])
     probabilities, digit_probability = signature(images)
     pictures = golden_pictures()
     encoded = [data for _, data, _, _ in pictures]
+    lines: dict[str, Any] = golden_lines.arrays(reads) if reads else {}
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -70,6 +76,7 @@ def golden(signature: Signature) -> bytes:
         picture_name=np.array([name for name, _, _, _ in pictures]),
         picture_status=np.array([status for _, _, status, _ in pictures]),
         picture_digit=np.array([digit for _, _, _, digit in pictures], np.int8),
+        **lines,
     )
     return buffer.getvalue()
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.calibrate import SUREST_LOGIT, Calibration
 from trainer.errors import PublishError, TrainerError
+from trainer.writing import HEIGHT
 
 Network = Callable[[Any], dict[str, Any]]
 """Traced by TensorFlow: uint8 `[N, 28, 28]` → `digits` float32 `[N, 10]` and `is_digit` float32 `[N]`, both logits."""
@@ -59,10 +60,11 @@ def answers(
     return digits, is_digit
 
 
-def save(network: Network, calibration: Calibration, folder: Path) -> None:
+def save(network: Network, calibration: Calibration, folder: Path, lines: Callable[[Any], Any] | None = None) -> None:
     """Writes the SavedModel of `network` into `folder`. Raises `PublishError` where the graph holds bfloat16.
 
-    The network is frozen into one function, which both signatures call, so that its weights are in the file once.
+    The network is frozen into one function, which both signatures call, so that its weights are in the file once. `lines`, where
+    it is given, is the network that reads lines, as `trainer.lines` describes it.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -91,6 +93,11 @@ def save(network: Network, calibration: Calibration, folder: Path) -> None:
         "serving_default": tf.function(serve, images, autograph=False),
         "logits": tf.function(logits, images, autograph=False),
     }
+    if lines is not None:
+        shape = [tf.TensorSpec([None, HEIGHT, None], tf.uint8, name="lines")]
+        whole = convert_variables_to_constants_v2(tf.function(lines, shape, autograph=False).get_concrete_function())
+        module.lines = whole
+        signatures["lines"] = tf.function(lambda lines: {"log_probabilities": whole(lines)[0]}, shape, autograph=False)
     try:
         tf.saved_model.save(module, str(folder), signatures=signatures)
     except tf.errors.OpError as error:  # how TensorFlow says that the disk is full

@@ -84,6 +84,38 @@ class CalibrationRecord(_Strict):
         )
 
 
+class LineContract(_Strict):
+    """How a line of writing is brought before the network that reads lines."""
+
+    height: int = 32
+    digit: int = 20
+    centering: Literal["mass"] = "mass"
+    ink: Literal["bright"] = "bright"
+    step: int = 2
+
+
+class LineMeasurement(_Strict):
+    """How well lines of digits that were held out are read: shares of whole lines, and the ECE of the confidence in one."""
+
+    lines: int
+    accuracy: float
+    apart: float
+    none: float
+    ece: float
+
+
+class LineReader(_Strict):
+    """The network that reads lines; docs/artifact.md says what the fields mean."""
+
+    input: LineContract = LineContract()
+    parameters: int
+    temperature: float
+    command: str
+    source_commit: str
+    lines_seen: int
+    validation: LineMeasurement
+
+
 class Students(_Strict):
     """The networks that were trained alike, side by side, in their order; `released`, from 0, is the one in this version.
 
@@ -117,6 +149,7 @@ class Manifest(_Strict):
     calibration: CalibrationRecord | None = None
     parent: int | None = None
     students: Students | None = None
+    lines: LineReader | None = None
 
 
 def now() -> str:

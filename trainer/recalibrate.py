@@ -1,4 +1,4 @@
-"""Calibration and thresholds anew, on pictures that were normalised elsewhere; the network stays as it is."""
+"""A published network once more: calibrated anew on pictures that were normalised elsewhere, or with another reader of lines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from trainer import graph
-from trainer.calibrate import Rates, fit
+from trainer import graph, lines
+from trainer.calibrate import Calibration, Rates, Scales, fit
 from trainer.data import Mnist
 from trainer.errors import DataError, TrainerError
 from trainer.export import Candidate, checksums, release
@@ -65,7 +65,7 @@ def recalibrate(
             raise DataError(
                 f"{names}: {count} pictures {name}; a calibration needs {LEAST} at least, and of both kinds"
             )
-    parent = _open(artifact)
+    parent = open_manifest(artifact)
     network = graph.of_artifact(artifact)
     plain, others = _ask(network, sets), _ask(network, distorted)
     calibration = fit(
@@ -76,7 +76,43 @@ def recalibrate(
         asked,
         plain=len(plain.labels),
     )
-    about: dict[str, Any] = {
+    about = _about(parent, command)
+    fitted_on = tuple(DataSet(name=p.name, pictures=len(p.labels), sha256=p.sha256) for p in (*sets, *distorted))
+    held_out = tuple(pictures for pictures in sets if pictures.digits.any())
+    reader = lines.of_artifact(artifact, parent)
+    candidate = Candidate(network, calibration, fitted_on, held_out, about, served=served, lines=reader)
+    return release(candidate, mnist, root, verify, measured)
+
+
+def release_with_lines(
+    artifact: Path,
+    reader: lines.Lines,
+    mnist: Mnist,
+    root: Path,
+    verify: str | None,
+    measured: Sequence[Pictures] = (),
+) -> Path:
+    """Publishes the network of `artifact`, its calibration and all, with another reader of lines as the next version.
+
+    Raises `TrainerError` where the artifact is damaged, or older than its format; and as `export.release`.
+    """
+    parent = open_manifest(artifact)
+    record = parent.calibration
+    if record is None:
+        raise TrainerError(f"{artifact}: its manifest does not tell its calibration, so it cannot be published anew")
+    scales = Scales(record.temperature, record.trust, record.slope, record.offset)
+    thresholds = parent.thresholds
+    kept = Calibration(
+        scales, thresholds.confidence, thresholds.digit_probability, record.asked, record.attained, loss=0.0
+    )
+    about = {**_about(parent, parent.command), "source_commit": parent.source_commit, "libraries": parent.libraries}
+    candidate = Candidate(graph.of_artifact(artifact), kept, record.data, (), about, lines=reader)
+    return release(candidate, mnist, root, verify, measured)
+
+
+def _about(parent: Manifest, command: str) -> dict[str, Any]:
+    """What the manifest of a version tells that has its network from `parent`."""
+    return {
         "source_commit": source_commit(),
         "command": command,
         "seed": parent.seed,
@@ -87,13 +123,9 @@ def recalibrate(
         "students": parent.students,
         "parent": parent.version,
     }
-    fitted_on = tuple(DataSet(name=p.name, pictures=len(p.labels), sha256=p.sha256) for p in (*sets, *distorted))
-    held_out = tuple(pictures for pictures in sets if pictures.digits.any())
-    candidate = Candidate(network, calibration, fitted_on, held_out, about, served=served)
-    return release(candidate, mnist, root, verify, measured)
 
 
-def _open(artifact: Path) -> Manifest:
+def open_manifest(artifact: Path) -> Manifest:
     """The manifest of an artifact whose files are what was published."""
     try:
         sums = (artifact / "SHA256SUMS").read_text()

@@ -6,7 +6,7 @@ import fcntl
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from trainer.errors import RunError
+from trainer.errors import DataError, RunError
 from trainer.progress import say
 from trainer.recipe import Recipe
 
@@ -72,6 +72,22 @@ class Run:
             except BlockingIOError:
                 raise RunError(f"{self.folder}: another process is training there") from None
             yield
+
+    def check_resumed(self, given: Mapping[str, Any], data_sha256: Mapping[str, str]) -> None:
+        """A resumed run keeps its data and its recipe, whether that would be changed by the caller or in recipe.py.
+
+        `given`: the recipe's fields that the caller sets now. Raises `RunError` or `DataError`.
+        """
+        then = self.config
+        meant = Recipe.model_validate({**then.given, **given})
+        changed = [name for name in Recipe.model_fields if getattr(meant, name) != getattr(then.recipe, name)]
+        if changed:
+            raise RunError(
+                f"{self.folder}: a resumed run keeps its recipe; it has another {', '.join(changed)} "
+                "(--run begins another run)"
+            )
+        if then.data_sha256 != data_sha256:
+            raise DataError(f"{self.folder}: the run was begun on other data")
 
     def newest(self) -> tuple[Arrays, list[dict[str, Any]]]:
         """The newest checkpoint that can be read, and the history up to it; ({}, []) before the first.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from service.commands.read import complain
 from service.errors import PictureError, SettingsError
 from service.reading.reader import Reader
-from service.reading.types import Thresholds
+from service.reading.types import Signatures, Thresholds
 from service.settings import Settings
 
 NO_DIGIT = -1
@@ -94,7 +94,7 @@ def write_pictures(options: argparse.Namespace, settings: Settings, files: Seque
     labels = None if options.labels is None else Labels(options.labels)
     if labels is not None and (options.groups or options.not_groups) and "group" not in labels.columns:
         raise SettingsError(f"--labels={options.labels}: has no column group")
-    reader = Reader(_no_model, Thresholds(1.0, 1.0), max_pixels=settings.max_pixels)
+    reader = Reader(Signatures(_no_model), Thresholds(1.0, 1.0), max_pixels=settings.max_pixels)
     images: list[NDArray[np.uint8]] = []
     kept: list[int] = []
     names: list[str] = []

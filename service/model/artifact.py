@@ -84,6 +84,38 @@ class Calibration(Part):
     data: list[DataSet] = Field(description="What they were fitted on.")
 
 
+class LineContract(Part):
+    """How a line of writing is brought before the model; this service knows this one way."""
+
+    height: Literal[32] = Field(description="Height of the picture that the model sees, in pixels.")
+    digit: Literal[20] = Field(description="Height that the line's digits are scaled to, in pixels.")
+    centering: Literal["mass"] = Field(description="What is put in the middle row: the ink's centre of mass.")
+    ink: Literal["bright"] = Field(description="The ink's polarity as the model sees it.")
+    step: Literal[2] = Field(description="Pixels that a column of the answer stands for.")
+
+
+class LineMeasurement(Part):
+    """How well lines were read that the trainer wrote of digits that were not trained on."""
+
+    lines: int = Field(ge=0, description="How many they are.")
+    accuracy: float = Field(description="Share of the lines of digits of which the whole text is right.")
+    apart: float = Field(description="The same of those in which no two digits touch.")
+    none: float = Field(description="Share of the lines without a digit in which none is read.")
+    ece: float = Field(description="Expected calibration error of the confidence in a whole line.")
+
+
+class LineReader(Part):
+    """The network that reads lines: what it expects, and how it was trained and measured."""
+
+    input: LineContract = Field(description="How a line is brought before the model.")
+    parameters: int = Field(ge=0, description="How many parameters it has.")
+    temperature: float = Field(gt=0, description="What its logits are divided by.")
+    command: str = Field(description="The command that trained it.")
+    source_commit: str = Field(description="Commit of the trainer, or `unknown`.")
+    lines_seen: int = Field(ge=0, description="How many lines it was trained on, no two of them alike.")
+    validation: LineMeasurement = Field(description="What it was measured to do.")
+
+
 class Students(Part):
     """The networks that were trained alike, of which one was released: what its accuracy owes to chance."""
 
@@ -115,6 +147,9 @@ class Manifest(Part):
     calibration: Calibration | None = Field(None, description="How the outputs were scaled and the thresholds chosen.")
     parent: int | None = Field(
         None, ge=1, description="Version whose network this is, recalibrated; null: a new network."
+    )
+    lines: LineReader | None = Field(
+        None, description="The network that reads lines of digits; null: the version reads single digits only."
     )
     students: Students | None = Field(None, description="The networks that were trained alike.")
 

@@ -22,7 +22,7 @@ from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome
 from service.model.numbers import Numbers
 from service.model.queue import PUT_AWAY, Observer, Queue
 from service.reading.reader import Reader
-from service.reading.types import Grey, Predict, Prepared
+from service.reading.types import Grey, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,6 @@ class Batcher:
     def __init__(
         self,
         reader: Reader,
-        predict: Predict,
         *,
         max_queue: int,
         max_batch: int,
@@ -46,7 +45,6 @@ class Batcher:
         name: str = "model",
     ) -> None:
         self._reader = reader
-        self._predict = predict
         self._max_batch = max_batch
         self._observer = observer
         self._queue = Queue(max_queue, observer)
@@ -189,11 +187,10 @@ class Batcher:
         if not asked:
             return []
         started = time.perf_counter()
-        probabilities, digit_probability = self._predict(np.concatenate([questions.images for questions in asked]))
+        named = self._reader.name_columns(np.concatenate([questions.tiles for questions in asked]))
         seconds = time.perf_counter() - started
-        ends = np.cumsum([len(questions.images) for questions in asked])[:-1]
-        parts = zip(np.split(probabilities, ends), np.split(digit_probability, ends), strict=True)
-        return [Opinions(*part, seconds) for part in parts]
+        ends = np.cumsum([len(questions.tiles) for questions in asked])[:-1]
+        return [Opinions(part, seconds) for part in np.split(named, ends)]
 
     def _prepare(self, picture: bytes | Grey | Prepared) -> Prepared | DigitsError:
         """Also runs in the pool, for large pictures."""

@@ -38,17 +38,16 @@ def waited(reading: DigitReading | NumberReading, seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Pieces of a number's ink, as the model is shown them: uint8 `[N, 28, 28]`."""
+    """Tiles of a number's lines, as the model is shown them: uint8 `[N, 32, W]`."""
 
-    images: NDArray[np.uint8]
+    tiles: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """The model's of `Questions`: float32 `[N, 10]`, float32 `[N]`, and the seconds that it took over their batch."""
+    """The model's of `Questions`: float32 `[N, W / 2, 11]`, and the seconds that it took over their batch."""
 
-    probabilities: NDArray[np.float32]
-    digit_probability: NDArray[np.float32]
+    named: NDArray[np.float32]
     seconds: float
 
 

@@ -10,19 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ArtifactRefused
-from service.model.runtime import SIGNATURE
-from service.reading.types import Predict
+from service.model.runtime import LINES, SIGNATURE
+from service.reading.tiles import CLASSES, HEIGHT, STEP, TILE
+from service.reading.types import Signatures
 
 FILE = "model.tflite"
 SIZES = (32, 8, 1)
 """Batch sizes that memory is laid out for, falling. A batch is answered in such pieces: a picture costs the same in each of
 them, while laying out memory for the next batch's size would cost every batch."""
-_INPUTS = {"images": (np.uint8, [-1, 28, 28])}
-_OUTPUTS = {"probabilities": (np.float32, [-1, 10]), "digit_probability": (np.float32, [-1])}
+TILES = (4, 1)
+"""The same of a line's tiles."""
+_CONTRACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    SIGNATURE: (
+        {"images": (np.uint8, [-1, 28, 28])},
+        {"probabilities": (np.float32, [-1, 10]), "digit_probability": (np.float32, [-1])},
+    ),
+    LINES: ({"lines": (np.uint8, [-1, HEIGHT, -1])}, {"log_probabilities": (np.float32, [-1, -1, CLASSES])}),
+}
 
 
-def open_tflite(folder: Path, threads: int) -> Predict:
-    """Loads `model.tflite` in `folder` and warms it up. Raises `ArtifactRefused` where there is none, or another signature.
+def open_tflite(folder: Path, threads: int) -> Signatures:
+    """Loads `model.tflite` in `folder` and warms it up. Raises `ArtifactRefused` where there is none, or other signatures.
 
     What is returned may be called from several threads; they take turns.
     """
@@ -32,7 +40,8 @@ def open_tflite(folder: Path, threads: int) -> Predict:
         raise ArtifactRefused(FILE, "is missing: only DIGITS_RUNTIME=tensorflow runs this version") from None
     except OSError as error:
         raise ArtifactRefused(FILE, f"cannot be read: {error.strerror}") from None
-    return _Model(content, threads)
+    digits = _Model(content, threads)
+    return Signatures(digits, _Lines(content, threads) if digits.has_lines else None)
 
 
 class _Model:
@@ -40,7 +49,8 @@ class _Model:
 
     def __init__(self, content: bytes, threads: int) -> None:
         self._lock = threading.Lock()
-        self._runs = [(size, _lay_out(content, size, threads)) for size in SIZES]
+        self._runs = [(size, _lay_out(content, (size, 28, 28), threads)) for size in SIZES]
+        self.has_lines = LINES in _interpreter(content, threads).get_signature_list()
 
     def __call__(self, images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         count = len(images)
@@ -59,18 +69,43 @@ class _Model:
         return probabilities, digit_probability
 
 
-def _lay_out(content: bytes, size: int, threads: int) -> Any:
-    """An interpreter's signature, warmed up and to be called with batches of `size` alone. Raises `ArtifactRefused`."""
+class _Lines:
+    """The same for tiles of lines."""
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        self._lock = threading.Lock()
+        self._runs = [(size, _lay_out(content, (size, HEIGHT, TILE), threads)) for size in TILES]
+
+    def __call__(self, lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        named = np.empty((len(lines), lines.shape[2] // STEP, CLASSES), np.float32)
+        start = 0
+        with self._lock:
+            for size, run in self._runs:
+                while len(lines) - start >= size:
+                    piece = slice(start, start + size)
+                    named[piece] = run(lines=lines[piece])["log_probabilities"]
+                    start += size
+        return named
+
+
+def _interpreter(content: bytes, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
+    return Interpreter(model_content=content, num_threads=threads)
+
+
+def _lay_out(content: bytes, shape: tuple[int, ...], threads: int) -> Any:
+    """An interpreter's signature for arrays of this shape, warmed up. Raises `ArtifactRefused`."""
+    name = SIGNATURE if shape[1] == 28 else LINES
     try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        if SIGNATURE not in interpreter.get_signature_list():
-            raise ArtifactRefused(FILE, f"has no signature {SIGNATURE}")
-        run = interpreter.get_signature_runner(SIGNATURE)
-        if _described(run.get_input_details()) != _INPUTS or _described(run.get_output_details()) != _OUTPUTS:
-            raise ArtifactRefused(FILE, f"the signature {SIGNATURE} is not the one of docs/artifact.md")
-        run(images=np.zeros((size, 28, 28), np.uint8))
+        interpreter = _interpreter(content, threads)
+        if name not in interpreter.get_signature_list():
+            raise ArtifactRefused(FILE, f"has no signature {name}")
+        run = interpreter.get_signature_runner(name)
+        inputs, outputs = _CONTRACTS[name]
+        if _described(run.get_input_details()) != inputs or _described(run.get_output_details()) != outputs:
+            raise ArtifactRefused(FILE, f"the signature {name} is not the one of docs/artifact.md")
+        run(**{argument: np.zeros(shape, np.uint8) for argument in inputs})
     except (RuntimeError, ValueError) as error:  # whichever it happens to be, on a damaged file
         raise ArtifactRefused(FILE, f"cannot be loaded ({type(error).__name__})") from error
     return run

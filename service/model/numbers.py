@@ -1,6 +1,6 @@
 """Numbers: pages with any number of digits, on their way through the same queue and model as single digits.
 
-A page may ask the model some thousand questions. They are entries of the queue of a bounded size, one after another, so that
+A page may be shown to the model in hundreds of tiles. They are entries of the queue of a bounded size, one after another, so that
 others' pictures get in between. All else happens in pools of threads, never on the thread that runs the model.
 """
 
@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import Draining, ModelFailed, PictureError
+from service.errors import Draining, ModelFailed, NoNumbers, PictureError
 from service.model.entries import Entry, NumberAnswer, Opinions, Questions, waited
 from service.model.queue import PUT_AWAY, Queue
 from service.reading.reader import Reader
@@ -25,8 +25,10 @@ from service.reading.types import Grey
 
 log = logging.getLogger(__name__)
 
+TILE_COST = 16
+"""How many single digits the model could read in the time that a tile takes it, about."""
 NUMBER_PLACES = 64
-"""Pictures that an entry of a number has at most, and places in the queue that the number holds until it is read."""
+"""Places in the queue that a number holds until it is read, and what an entry of it costs at most."""
 
 T = TypeVar("T")
 
@@ -39,13 +41,16 @@ class Numbers:
     ) -> None:
         self._reader = reader
         self._queue = queue
-        self._chunk = min(NUMBER_PLACES, max_batch)
+        self._chunk = max(1, min(NUMBER_PLACES, max_batch) // TILE_COST)
         self._pool = pool
         # In the other pool what is nearly done would wait for all that has not begun.
         self._conclusions = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-conclude")
 
     async def read(self, picture: bytes | Grey, explain: bool) -> NumberAnswer:
-        """Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`. Nothing more is begun when the caller leaves."""
+        """Raises `PictureError`, `NoNumbers`, `Overloaded`, `Draining` or `ModelFailed`. Nothing more is begun when the caller
+        leaves."""
+        if not self._reader.reads_numbers:
+            raise NoNumbers("This version of the model reads single digits only.")
         started = time.perf_counter()
         self._queue.admit(NUMBER_PLACES)
         try:
@@ -54,8 +59,7 @@ class Numbers:
             conclude = functools.partial(
                 self._reader.conclude_number,
                 prepared,
-                opinions.probabilities,
-                opinions.digit_probability,
+                opinions.named,
                 model_seconds=opinions.seconds,
                 explain=explain,
             )
@@ -68,20 +72,20 @@ class Numbers:
         """Who is not concluded yet gets `Draining`."""
         self._conclusions.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, images: NDArray[np.uint8]) -> Opinions:
-        """The model's opinions of uint8 `[N, 28, 28]`. The next entry is queued when the one before it is answered."""
-        asked = [np.zeros((0, 10), np.float32)], [np.zeros(0, np.float32)]
+    async def _ask(self, tiles: NDArray[np.uint8]) -> Opinions:
+        """The model's opinions of uint8 `[N, 32, W]`. The next entry is queued when the one before it is answered."""
+        named = [self._reader.name_columns(tiles[:0])]
         seconds = 0.0
-        for start in range(0, len(images), self._chunk):
-            questions = Questions(images[start : start + self._chunk])
+        for start in range(0, len(tiles), self._chunk):
+            questions = Questions(tiles[start : start + self._chunk])
+            cost = TILE_COST * len(questions.tiles)
             future: asyncio.Future[Opinions] = asyncio.get_running_loop().create_future()
-            if not self._queue.put(Entry(questions, False, len(questions.images), 0, future, time.perf_counter())):
+            if not self._queue.put(Entry(questions, False, cost, 0, future, time.perf_counter())):
                 raise Draining(PUT_AWAY)
             opinions = await future
-            asked[0].append(opinions.probabilities)
-            asked[1].append(opinions.digit_probability)
+            named.append(opinions.named)
             seconds += opinions.seconds
-        return Opinions(np.concatenate(asked[0]), np.concatenate(asked[1]), seconds)
+        return Opinions(np.concatenate(named), seconds)
 
 
 async def _beside(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:

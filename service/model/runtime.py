@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ArtifactRefused
-from service.reading.types import Predict
+from service.reading.tiles import HEIGHT, TILE
+from service.reading.types import NameColumns, Signatures
 
 SIGNATURE = "serving_default"
+LINES = "lines"
 WARM_UP = (1, 2, 4, 8, 16, 32, 64)
 """Batch sizes that are asked once before a model serves, so that no caller pays for the first time."""
+WARM_UP_TILES = (1, 2, 3, 4)
 
 
 def processors() -> int:
@@ -23,8 +26,8 @@ def processors() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def open_saved_model(folder: Path, threads: int) -> Predict:
-    """Loads the SavedModel in `folder` and warms it up. Raises `ArtifactRefused` when its signature is another one."""
+def open_saved_model(folder: Path, threads: int) -> Signatures:
+    """Loads the SavedModel in `folder` and warms it up. Raises `ArtifactRefused` when a signature is another one."""
     tf = _tensorflow(threads)
     try:
         loaded = tf.saved_model.load(str(folder))
@@ -41,7 +44,31 @@ def open_saved_model(folder: Path, threads: int) -> Predict:
     predict.model = loaded  # type: ignore[attr-defined]
     for size in WARM_UP:
         predict(np.zeros((size, 28, 28), np.uint8))
-    return predict
+    return Signatures(predict, _lines(tf, loaded))
+
+
+def _lines(tf: Any, loaded: Any) -> NameColumns | None:
+    """The signature for lines, where the model has one."""
+    if LINES not in loaded.signatures:
+        return None
+    signature = loaded.signatures[LINES]
+    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
+    if not (
+        list(inputs) == ["lines"]
+        and inputs["lines"].dtype == tf.uint8
+        and inputs["lines"].shape.as_list() == [None, HEIGHT, None]
+        and list(outputs) == ["log_probabilities"]
+        and outputs["log_probabilities"].dtype == tf.float32
+    ):
+        raise ArtifactRefused("saved_model.pb", f"the signature {LINES} is not the one of docs/artifact.md")
+
+    def name_columns(lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        return np.asarray(signature(lines=tf.constant(lines))["log_probabilities"].numpy())
+
+    name_columns.model = loaded  # type: ignore[attr-defined]
+    for size in WARM_UP_TILES:
+        name_columns(np.zeros((size, HEIGHT, TILE), np.uint8))
+    return name_columns
 
 
 def _tensorflow(threads: int) -> Any:

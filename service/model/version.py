@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from service.errors import DigitsError
-from service.model.artifact import Artifact, Manifest, open_artifact
+from service.errors import ArtifactRefused, DigitsError
+from service.model.artifact import MANIFEST, Artifact, Manifest, open_artifact
 from service.model.batcher import Batcher
 from service.model.golden import TOLERANCE, Golden, check_model, check_reader, open_golden
 from service.model.litert import open_tflite
 from service.model.queue import Observer
 from service.model.runtime import open_saved_model, processors
 from service.reading.reader import Reader
-from service.reading.types import Predict, Prepared, Thresholds
+from service.reading.types import Prepared, Signatures, Thresholds
 from service.settings import Settings
 
-OpenModel = Callable[[Path], Predict]
+OpenModel = Callable[[Path], Signatures]
 """Opens the model in a version's folder, warmed up; tests give one that needs no TensorFlow."""
 
 PROBE_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Verified:
 
     artifact: Artifact
     golden: Golden
-    predict: Predict
+    model: Signatures
     reader: Reader
 
 
@@ -47,16 +47,18 @@ def verify(folder: Path, settings: Settings, open_model: OpenModel) -> Verified:
     """Checksums, manifest, golden questions. Raises `ArtifactRefused`, which names the file, or the golden picture."""
     artifact = open_artifact(folder, settings.digest)
     golden = open_golden(folder)
-    predict = open_model(folder)
-    check_model(golden, predict)
+    model = open_model(folder)
+    if artifact.manifest.lines is not None and model.lines is None:
+        raise ArtifactRefused(MANIFEST, "lines: the model has no signature for them")
+    check_model(golden, model)
     thresholds = artifact.manifest.thresholds
     reader = Reader(
-        predict,
+        model,
         Thresholds(confidence=thresholds.confidence, digit_probability=thresholds.digit_probability),
         max_pixels=settings.max_pixels,
     )
     check_reader(golden, reader)
-    return Verified(artifact, golden, predict, reader)
+    return Verified(artifact, golden, model, reader)
 
 
 @dataclass(slots=True)
@@ -97,7 +99,6 @@ def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Obse
     manifest = verified.artifact.manifest
     batcher = Batcher(
         verified.reader,
-        verified.predict,
         max_queue=settings.max_queue,
         max_batch=settings.max_batch,
         observer=observer,

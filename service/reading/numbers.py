@@ -1,4 +1,4 @@
-"""A page of digits: decode → ink → lines → candidates → model → the best way through each line."""
+"""A page of digits: decode → ink → lines → tiles → model → the most probable text of each line, and where its digits are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.ctc import BLANK, Text, best_text
 from service.reading.decode import Page, decode
 from service.reading.lines import Strip, find_lines
 from service.reading.page import PageInk, page_ink
-from service.reading.path import Way, best_way
-from service.reading.segment import Chain, chain_of, pixels_of, questions
+from service.reading.places import Area, areas
+from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles
 from service.reading.types import (
     Box,
     Candidate,
@@ -30,21 +31,19 @@ from service.reading.types import (
 COARSE_SIZE, WORKING_SIZE = 640, 2000
 _LEAST_SURE = 0.5  # a digit, on average: a line less sure than that is none of digits
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
-
-Answers = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Probabilities `[N, 10]` and digit_probability `[N]`."""
+_CONSIDERED = 0.05  # what is less probably a digit than this is no candidate
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedNumber:
-    """A page on its way to the model. `questions` uint8 `[N, 28, 28]`: every candidate of the `chains`, one after the other.
+    """A page on its way to the model. `questions` uint8 `[N, 32, TILE]`: the tiles of all `lines`, one after the other.
 
     `mask` uint8 of 0 and 1: the ink at working resolution; None: there is none.
     """
 
     page: Page
     mask: NDArray[np.uint8] | None
-    chains: tuple[Chain, ...]
+    lines: tuple[tuple[Strip, LinePicture], ...]
     questions: NDArray[np.uint8]
     decode_seconds: float
     ink_seconds: float
@@ -61,12 +60,12 @@ def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
         found, strips = _look(page.grey)
     else:
         page = coarse
-    chains = tuple(chain_of(strip) for strip in strips)
-    asked = [np.zeros((0, 28, 28), np.uint8), *(questions(chain) for chain in chains)]
+    lines = tuple((strip, line_picture(strip)) for strip in strips)
+    asked = [np.zeros((0, HEIGHT, TILE), np.uint8), *(tiles(picture) for _, picture in lines)]
     return PreparedNumber(
         page,
         found.mask if found else None,
-        chains,
+        lines,
         np.concatenate(asked),
         decoded - started,
         time.perf_counter() - decoded,
@@ -79,20 +78,26 @@ def _look(grey: Grey) -> tuple[PageInk | None, list[Strip]]:
 
 
 def conclude_number(
-    prepared: PreparedNumber, answers: Answers, thresholds: Thresholds, *, model_seconds: float, explain: bool
+    prepared: PreparedNumber,
+    answers: NDArray[np.float32],
+    thresholds: Thresholds,
+    *,
+    model_seconds: float,
+    explain: bool,
 ) -> NumberReading:
-    """Everything after the model, whose answers to the questions are given."""
+    """Everything after the model, whose answers to the questions are given: float32 `[N, TILE / 2, 11]`."""
     lines: list[Line] = []
     candidates: list[Candidate] = []
     at = 0
-    for chain in prepared.chains:
-        probabilities, whole = (answer[at : at + len(chain.runs)] for answer in answers)
-        at += len(chain.runs)
-        way = best_way(chain, probabilities, whole)
-        if _is_number(way, whole, thresholds):
-            lines.append(_line(prepared.page, chain, way, probabilities))
+    for strip, picture in prepared.lines:
+        named = joined(picture, answers[at : at + picture.tiles])
+        at += picture.tiles
+        text = best_text(named)
+        is_number = bool(text.digits) and text.probability >= _LEAST_SURE ** len(text.digits)
+        if is_number:
+            lines.append(_line(prepared.page, strip, picture, text, named))
         if explain:
-            candidates += _candidates(prepared.page, chain, way, probabilities, whole)
+            candidates += _candidates(prepared.page, strip, picture, text if is_number else None, named)
     confidence = float(np.prod([line.confidence for line in lines])) if lines else 0.0
     return NumberReading(
         status=_status(prepared, lines, thresholds),
@@ -106,13 +111,6 @@ def conclude_number(
     )
 
 
-def _is_number(way: Way, whole: NDArray[np.float32], thresholds: Thresholds) -> bool:
-    """Whether a line is one of digits and not of letters or dirt, of which some look like digits or can be cut into such."""
-    count = len(way.runs)
-    taken = np.count_nonzero(whole[list(way.runs)] >= thresholds.digit_probability)
-    return bool(taken > count / 2 and way.probability >= _LEAST_SURE**count)
-
-
 def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds) -> Status:
     if prepared.mask is None:
         return "blank"
@@ -122,39 +120,54 @@ def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds)
     return "ok" if sure else "uncertain"
 
 
-def _line(page: Page, chain: Chain, way: Way, probabilities: NDArray[np.float32]) -> Line:
+def _line(page: Page, strip: Strip, picture: LinePicture, text: Text, named: NDArray[np.float32]) -> Line:
+    found = areas(strip, [picture.to_strip(column) for column in text.columns])
     digits = [
-        NumberDigit(digit, confidence, tuple(probabilities[k].tolist()), _box(page, chain, k))
-        for k, digit, confidence in zip(way.runs, way.digits, way.each, strict=True)
+        NumberDigit(digit, float(np.exp(named[column, digit])), _of_ten(named[column]), _box(page, strip, area))
+        for digit, column, area in zip(text.digits, text.columns, found, strict=True)
     ]
     boxes = [digit.box for digit in digits]
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
     right, bottom = max(b.x + b.width for b in boxes), max(b.y + b.height for b in boxes)
-    text = "".join(str(digit.digit) for digit in digits)
-    return Line(text, way.probability, Box(left, top, right - left, bottom - top), tuple(digits))
+    return Line(
+        "".join(map(str, text.digits)), text.probability, Box(left, top, right - left, bottom - top), tuple(digits)
+    )
+
+
+def _of_ten(named: NDArray[np.float32]) -> tuple[float, ...]:
+    """The probabilities of the ten digits in a column, given that it is one."""
+    shares = np.exp(named[:BLANK].astype(np.float64))
+    return tuple((shares / max(shares.sum(), 1e-300)).tolist())
 
 
 def _candidates(
-    page: Page, chain: Chain, way: Way, probabilities: NDArray[np.float32], whole: NDArray[np.float32]
+    page: Page, strip: Strip, picture: LinePicture, text: Text | None, named: NDArray[np.float32]
 ) -> list[Candidate]:
-    chosen = set(way.runs)
+    """Each place where a digit may be, the ones in the answer among them."""
+    chosen = dict(zip(text.columns, text.digits, strict=True)) if text else {}
+    some = 1 - np.exp(named[:, BLANK])
+    peaks = set(chosen)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], some >= _CONSIDERED, [False]]).astype(np.int8)))
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if not any(start <= column < end for column in chosen):
+            peaks.add(start + int(some[start:end].argmax()))
+    columns = sorted(peaks)
+    found = areas(strip, [picture.to_strip(column) for column in columns])
     return [
         Candidate(
-            _box(page, chain, k),
-            int(probabilities[k].argmax()),
-            float(probabilities[k].max()),
-            float(whole[k]),
-            k in chosen,
+            _box(page, strip, area),
+            chosen.get(column, int(named[column, :BLANK].argmax())),
+            max(_of_ten(named[column])),
+            float(some[column]),
+            column in chosen,
         )
-        for k in range(len(chain.runs))
+        for column, area in zip(columns, found, strict=True)
     ]
 
 
-def _box(page: Page, chain: Chain, k: int) -> Box:
-    """Where candidate `k` is in the picture."""
-    x, y = pixels_of(chain, k)
-    to_page = chain.strip.to_page
-    places = to_page[:, :2] @ np.stack([x, y]) + to_page[:, 2:]
+def _box(page: Page, strip: Strip, area: Area) -> Box:
+    """Where a part of the strip is in the picture."""
+    places = strip.to_page[:, :2] @ np.stack([area.x, area.y]) + strip.to_page[:, 2:]
     rows, columns = page.grey.shape
     left, top = (int(v) for v in np.clip(np.floor(places.min(1)), 0, (columns - 1, rows - 1)))
     right, bottom = (int(v) for v in np.clip(np.ceil(places.max(1)) + 1, (left + 1, top + 1), (columns, rows)))

@@ -10,22 +10,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.errors import NoNumbers
 from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.ink import find_digit
 from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, conclude_number, prepare_number
-from service.reading.types import DigitReading, Grey, NumberReading, Predict, Prepared, Status, Thresholds
+from service.reading.tiles import CLASSES, STEP
+from service.reading.types import DigitReading, Grey, NumberReading, Prepared, Signatures, Status, Thresholds
 
 MAX_PIXELS = 50_000_000
-_AT_ONCE = 128  # pictures that the model is asked about at once
+_AT_ONCE = 8  # tiles of lines that the model is asked about at once
 
 
 class Reader:
     """Reads pictures with one version of the model. Holds no state between readings; safe to share between threads."""
 
-    def __init__(self, predict: Predict, thresholds: Thresholds, *, max_pixels: int = MAX_PIXELS) -> None:
-        self._predict = predict
+    def __init__(self, model: Signatures, thresholds: Thresholds, *, max_pixels: int = MAX_PIXELS) -> None:
+        self._model = model
         self._thresholds = thresholds
         self._max_pixels = max_pixels
         cv2.setNumThreads(1)  # pictures are read side by side; threads within one would only get in each other's way
@@ -54,7 +56,7 @@ class Reader:
                 if wanted:
                     questions.append(occlusions(item.normalised))
         if questions:
-            probabilities, digit_probability = self._predict(np.concatenate(questions))
+            probabilities, digit_probability = self._model.digits(np.concatenate(questions))
         seconds = time.perf_counter() - started
 
         readings = []
@@ -93,32 +95,37 @@ class Reader:
             model_seconds=seconds,
         )
 
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether the model has been taught to read lines."""
+        return self._model.lines is not None
+
     def number(self, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
-        """Reads a page of digits, an encoded file or a grey array. Raises `PictureError` when it cannot be decoded."""
+        """Reads a page of digits, an encoded file or a grey array. Raises `PictureError`, or `NoNumbers` as `name_columns`."""
         prepared = self.prepare_number(picture)
         started = time.perf_counter()
         questions = prepared.questions
-        answers = [self._predict(questions[at : at + _AT_ONCE]) for at in range(0, len(questions), _AT_ONCE)]
-        probabilities = np.concatenate([np.zeros((0, 10), np.float32), *(answer[0] for answer in answers)])
-        digit_probability = np.concatenate([np.zeros(0, np.float32), *(answer[1] for answer in answers)])
+        starts = range(0, max(1, len(questions)), _AT_ONCE)
+        answers = np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
         seconds = time.perf_counter() - started
-        return self.conclude_number(prepared, probabilities, digit_probability, model_seconds=seconds, explain=explain)
+        return self.conclude_number(prepared, answers, model_seconds=seconds, explain=explain)
 
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
-        """Everything before the model, which is to be asked about its `questions`. Raises `PictureError`."""
+        """Everything before the model, which is to be asked its `questions`. Raises `PictureError`."""
         return prepare_number(picture, self._max_pixels)
 
+    def name_columns(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model's answers to uint8 `[N, 32, W]`, any N: float32 `[N, W / 2, 11]`. Raises `NoNumbers`."""
+        if self._model.lines is None:
+            raise NoNumbers("This version of the model reads single digits only.")
+        if not len(questions):
+            return np.zeros((0, questions.shape[2] // STEP, CLASSES), np.float32)
+        return self._model.lines(questions)
+
     def conclude_number(
-        self,
-        prepared: PreparedNumber,
-        probabilities: NDArray[np.float32],
-        digit_probability: NDArray[np.float32],
-        *,
-        model_seconds: float,
-        explain: bool,
+        self, prepared: PreparedNumber, answers: NDArray[np.float32], *, model_seconds: float, explain: bool
     ) -> NumberReading:
-        """Everything after the model: float32 `[N, 10]` and `[N]` are its answers to the N `questions`."""
-        answers = (probabilities, digit_probability)
+        """Everything after the model: `answers` are its to the `questions`."""
         return conclude_number(prepared, answers, self._thresholds, model_seconds=model_seconds, explain=explain)
 
 

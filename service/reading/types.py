@@ -21,6 +21,21 @@ class Predict(Protocol):
         """Any N, also of a single picture."""
 
 
+class NameColumns(Protocol):
+    """The signature for lines: uint8 `[N, 32, W]` → float32 `[N, W / 2, 11]`, see docs/artifact.md."""
+
+    def __call__(self, lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """Any N, any even W."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """What a version of the model answers: to single digits, and, unless it is None, to lines."""
+
+    digits: Predict
+    lines: NameColumns | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """The manifest's: at or above both a reading is `ok`."""

@@ -16,7 +16,7 @@ from service.model.artifact import Manifest as ServiceManifest
 from service.model.litert import open_tflite
 from service.model.runtime import open_saved_model
 from service.reading.reader import Reader
-from service.reading.types import Thresholds
+from service.reading.types import Signatures, Thresholds
 from tests.conftest import ROOT, Trained
 from tests.drawing import encoded, page
 from tests.service.fakes import seal
@@ -73,7 +73,11 @@ def test_the_trainer_showed_it_to_the_service_before_publishing(trained: Trained
 
 def test_both_runtimes_answer_alike(trained: Trained) -> None:
     images = np.random.default_rng(0).integers(0, 256, (45, 28, 28)).astype(np.uint8)
-    answers = zip(open_saved_model(trained.artifact, 1)(images), open_tflite(trained.artifact, 1)(images), strict=True)
+    answers = zip(
+        open_saved_model(trained.artifact, 1).digits(images),
+        open_tflite(trained.artifact, 1).digits(images),
+        strict=True,
+    )
     for expected, given in answers:
         np.testing.assert_allclose(given, expected, rtol=0, atol=1e-4)
 
@@ -161,7 +165,7 @@ def test_the_released_model_reads_other_peoples_digits_of_8_by_8_pixels() -> Non
     """scikit-learn's digits: 43 people's real handwriting, in no way like MNIST's pictures, filling the frame."""
     manifest = TrainerManifest.model_validate_json((RELEASED[-1] / "manifest.json").read_text())
     thresholds = Thresholds(manifest.thresholds.confidence, manifest.thresholds.digit_probability)
-    reader = Reader(load_signature(RELEASED[-1]), thresholds)
+    reader = Reader(Signatures(load_signature(RELEASED[-1])), thresholds)
     digits = load_digits()
     prepared = [reader.prepare(picture) for picture in np.round(digits.images * (255 / 16)).astype(np.uint8)]
     readings = reader.conclude(prepared, [False] * len(prepared))

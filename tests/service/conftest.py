@@ -44,7 +44,7 @@ def model() -> FakeModel:
 
 @pytest.fixture
 def reader(model: FakeModel) -> Reader:
-    return Reader(model, Thresholds(0.9, 0.5))
+    return Reader(model.signatures, Thresholds(0.9, 0.5))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def observed() -> Observed:
 
 @pytest.fixture
 def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
-    batcher = Batcher(reader, model, max_queue=10, max_batch=4, observer=observed)
+    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
     yield batcher
     model.gate.set()
     batcher.close()

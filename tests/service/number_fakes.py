@@ -49,14 +49,16 @@ def prepare_number(reader: Reader, picture: bytes | Grey) -> FakePage:
 def conclude_number(
     reader: Reader,
     page: FakePage,
-    probabilities: NDArray[np.float32],
-    digit_probability: NDArray[np.float32],
+    answers: NDArray[np.float32],
     *,
     model_seconds: float,
     explain: bool,
 ) -> NumberReading:
     at = 0
     lines, candidates = [], []
+    named = np.exp(answers[:, 0]) if len(answers) else np.zeros((0, 11))
+    digit_probability = 1 - named[:, 10]
+    probabilities = named[:, :10] / digit_probability[:, None]
     for row in page.rows:
         digits = []
         for box in row:
@@ -86,9 +88,9 @@ def conclude_number(
 def number(reader: Reader, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
     page = prepare_number(reader, picture)
     started = time.perf_counter()
-    answers = reader._predict(page.questions) if len(page.questions) else (np.zeros((0, 10)), np.zeros(0))
+    answers = reader.name_columns(page.questions)
     seconds = time.perf_counter() - started
-    return conclude_number(reader, page, *answers, model_seconds=seconds, explain=explain)
+    return conclude_number(reader, page, answers, model_seconds=seconds, explain=explain)
 
 
 def fake_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from service.errors import Overloaded
+from service.errors import NoNumbers, Overloaded
 from service.model.batcher import Batcher
-from service.model.numbers import NUMBER_PLACES
+from service.model.numbers import NUMBER_PLACES, TILE_COST
 from service.reading.reader import Reader
+from service.reading.types import Signatures, Thresholds
 from tests.service.checks import Observed
 from tests.service.fakes import BLANK, ONE, FakeModel
 from tests.service.number_fakes import NUMBER, TEXT, conclude_number, page, prepare_number, until_asked
@@ -27,13 +28,25 @@ async def until_queued(batcher: Batcher, entries: int) -> None:
 
 
 async def test_a_number_goes_through_the_model_in_batches_of_the_limit(
-    batcher: Batcher, model: FakeModel, observed: Observed
+    reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
+    batcher = Batcher(reader, max_queue=1000, max_batch=4 * TILE_COST + 1, observer=observed)
     answer = await batcher.read_number(NUMBER)
     assert answer.reading.text == TEXT
     assert answer.reading.explanation is None
-    assert model.batches == observed.batches == [4, 4, 2]
+    assert model.batches == [4, 4, 2]
+    assert observed.batches == [4 * TILE_COST, 4 * TILE_COST, 2 * TILE_COST]
     assert observed.depth == 0
+    batcher.close()
+
+
+async def test_a_version_that_reads_single_digits_says_so(model: FakeModel, observed: Observed) -> None:
+    batcher = Batcher(Reader(Signatures(model), Thresholds(0.9, 0.5)), max_queue=10, max_batch=4, observer=observed)
+    with pytest.raises(NoNumbers):
+        await batcher.read_number(NUMBER)
+    assert (await batcher.read(ONE)).reading.digit == 1
+    assert observed.depth == 0
+    batcher.close()
 
 
 async def test_no_ink_asks_the_model_nothing(batcher: Batcher, model: FakeModel) -> None:
@@ -42,9 +55,9 @@ async def test_no_ink_asks_the_model_nothing(batcher: Batcher, model: FakeModel)
 
 
 async def test_a_picture_that_comes_later_is_read_before_the_rest_of_a_number(
-    batcher: Batcher, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+    reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
-    monkeypatch.setattr(batcher._queue, "_max_pictures", 1000)
+    batcher = Batcher(reader, max_queue=1000, max_batch=4 * TILE_COST, observer=observed)
     model.gate.clear()
     done: list[str] = []
     number = asyncio.create_task(batcher.read_number(page(*[TEXT] * 8)))
@@ -58,12 +71,13 @@ async def test_a_picture_that_comes_later_is_read_before_the_rest_of_a_number(
     assert done == ["digit", "number"]
     assert model.batches[:2] == [4, 1]
     assert len(model.batches) == 1 + 80 // 4
+    batcher.close()
 
 
 async def test_numbers_are_asked_about_in_turn_and_small_ones_together(
     reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
-    batcher = Batcher(reader, model, max_queue=1000, max_batch=8, observer=observed)
+    batcher = Batcher(reader, max_queue=1000, max_batch=8 * TILE_COST, observer=observed)
     model.gate.clear()
     first = asyncio.create_task(batcher.read_number(page(TEXT)))
     await until_asked(model)
@@ -71,7 +85,7 @@ async def test_numbers_are_asked_about_in_turn_and_small_ones_together(
     await until_queued(batcher, 2)
     model.gate.set()
     assert [(await task).reading.text for task in (first, *others)] == [TEXT, "101", "11"]
-    assert model.batches in ([8, 5, 2], [8, 7])
+    assert model.batches == [4, 3 + 2, 4, 2]
     batcher.close()
 
 

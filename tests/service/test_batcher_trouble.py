@@ -37,7 +37,7 @@ async def test_nothing_more_is_asked_when_the_caller_has_left(
     assert observed.depth == 0
     model.gate.set()
     await batcher.read(ZERO)
-    assert model.batches == [4, 1]
+    assert model.batches == [1, 1]
 
 
 async def test_what_waits_to_be_prepared_is_dropped_when_the_caller_leaves(
@@ -72,7 +72,7 @@ async def test_a_model_that_raises_fails_the_number_and_lives_on(
     model.error = error
     with pytest.raises(ModelFailed):
         await batcher.read_number(NUMBER)
-    assert model.batches == [4]
+    assert model.batches == [1]
     assert observed.depth == 0
     model.error = None
     assert (await batcher.read_number(NUMBER)).reading.text == TEXT
@@ -100,7 +100,7 @@ async def test_closing_settles_numbers_wherever_they_are(
         time.sleep(0.05)
         return prepare_number(*given)
 
-    batcher = Batcher(reader, model, max_queue=1000, max_batch=4, observer=observed)
+    batcher = Batcher(reader, max_queue=1000, max_batch=4, observer=observed)
     model.gate.clear()
     asked = [asyncio.create_task(batcher.read_number(NUMBER)) for _ in range(2)]
     await until_asked(model)

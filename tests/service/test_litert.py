@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 31, 32, 41, 64, 105])
 def test_every_picture_gets_its_own_answer(folder: Path, count: int) -> None:
-    probabilities, digit_probability = open_tflite(folder, 1)(pictures(count))
+    probabilities, digit_probability = open_tflite(folder, 1).digits(pictures(count))
     assert probabilities.dtype == digit_probability.dtype == np.float32
     assert probabilities.shape == (count, 10)
     np.testing.assert_allclose(probabilities, pictures(count).mean(2)[:, :10], rtol=1e-5)
@@ -69,11 +69,11 @@ def test_the_pieces_make_up_any_number() -> None:
 
 def test_it_takes_pictures_that_do_not_lie_in_a_row(folder: Path) -> None:
     images = pictures(20)[::2, ::-1]
-    np.testing.assert_allclose(open_tflite(folder, 1)(images)[1], images.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(open_tflite(folder, 1).digits(images)[1], images.mean((1, 2)), rtol=1e-5)
 
 
 def test_threads_get_their_own_answers(folder: Path) -> None:
-    predict = open_tflite(folder, 2)
+    predict = open_tflite(folder, 2).digits
 
     def ask(seed: int) -> bool:
         images = pictures(seed % 11 + 1, seed)
@@ -84,7 +84,7 @@ def test_threads_get_their_own_answers(folder: Path) -> None:
 
 
 def test_an_earlier_answer_is_not_overwritten(folder: Path) -> None:
-    predict = open_tflite(folder, 1)
+    predict = open_tflite(folder, 1).digits
     first = predict(pictures(1))[0]
     kept = first.copy()
     predict(pictures(1, 1))
@@ -92,7 +92,7 @@ def test_an_earlier_answer_is_not_overwritten(folder: Path) -> None:
 
 
 def test_the_setting_chooses_it(folder: Path) -> None:
-    predict = runtime(Settings(runtime="litert", threads=1))(folder)
+    predict = runtime(Settings(runtime="litert", threads=1))(folder).digits
     np.testing.assert_allclose(predict(pictures(3))[1], pictures(3).mean((1, 2)), rtol=1e-5)
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from service.app import create_app
-from service.model.numbers import NUMBER_PLACES
+from service.model.numbers import NUMBER_PLACES, TILE_COST
 from service.reading.reader import Reader
 from service.settings import Settings
 from tests.service.checks import FORM, JSON, RAW, part, problem
@@ -82,7 +82,7 @@ async def test_no_ink_is_blank_and_ink_without_a_digit_is_none(client: httpx.Asy
 async def test_a_long_number_is_read_in_order(client: httpx.AsyncClient, model: FakeModel) -> None:
     lines = ["110100" * 3] * 10
     assert (await client.post("/v1/number", content=page(*lines), headers=RAW)).json()["text"] == "\n".join(lines)
-    assert model.batches == [64, 64, 52]
+    assert model.batches == [NUMBER_PLACES // TILE_COST] * (180 * TILE_COST // NUMBER_PLACES)
 
 
 async def test_the_version_can_be_chosen(client: httpx.AsyncClient) -> None:

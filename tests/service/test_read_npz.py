@@ -51,7 +51,7 @@ def test_the_pictures_are_those_that_the_model_is_shown(images: Path, capsys: py
     }  # fmt: skip
     assert arrays["labels"].tolist() == [-2, -2, -2]
     assert arrays["files"].tolist() == [f"{images}/{name}" for name in ("a.png", "b.png", "c.PNG")]
-    reader = Reader(FakeModel(), Thresholds(0.5, 0.5))
+    reader = Reader(FakeModel().signatures, Thresholds(0.5, 0.5))
     for image, data in zip(arrays["images"], (ZERO, ONE, ONE), strict=True):
         assert (image == reader.prepare(data).normalised).all()
     assert sorted(p.name for p in images.parent.iterdir()) == ["images", "out.npz"]

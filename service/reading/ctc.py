@@ -1,0 +1,115 @@
+"""What the columns of a line say → its digits: the most probable text, how probable it is, and where each digit stands.
+
+A text's probability is the sum over all ways to write it down column by column: A. Graves et al., "Connectionist temporal
+classification" (ICML 2006). The best one is looked for by prefix beam search: A. Hannun, A. Maas, D. Jurafsky, A. Ng,
+"First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs" (2014).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLANK = 10
+_BEAMS = 6
+_LEAST = 1e-3  # a name less probable than this in a column is not followed there
+_NEVER = -1e30
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`digits` in order; `columns`: where each is named the most surely; `probability` of all of them together, 0 to 1."""
+
+    digits: tuple[int, ...]
+    columns: tuple[int, ...]
+    probability: float
+
+
+def best_text(named: NDArray[np.float32]) -> Text:
+    """Of a line's columns: `named` float32 `[columns, 11]`, the logarithms of the probabilities of each digit and of none."""
+    values = named.astype(np.float64)
+    beams: dict[tuple[int, ...], tuple[float, float]] = {
+        (): (0.0, _NEVER)
+    }  # text → ending in none, ending in its last digit
+    followed = [np.flatnonzero(row > math.log(_LEAST)).tolist() for row in values[:, :BLANK]]
+    for row, names in zip(values.tolist(), followed, strict=True):
+        none = row[BLANK]
+        if not names:  # between digits all texts are equally right: their order cannot change
+            beams = {text: (_add(*ends) + none, _NEVER) for text, ends in beams.items()}
+            continue
+        longer: dict[tuple[int, ...], tuple[float, float]] = {}
+        for text, (after_none, after_digit) in beams.items():
+            _more(longer, text, _add(after_none, after_digit) + none, after_digit + row[text[-1]] if text else _NEVER)
+            for name in names:
+                before = after_none if text and text[-1] == name else _add(after_none, after_digit)
+                _more(longer, (*text, name), _NEVER, before + row[name])
+        beams = dict(sorted(longer.items(), key=lambda item: -_add(*item[1]))[:_BEAMS])
+    digits = max(beams, key=lambda text: _add(*beams[text]))
+    if not digits:
+        return Text((), (), math.exp(min(0.0, _forward(values, digits))))
+    return Text(digits, _places(values, digits), math.exp(min(0.0, _forward(values, digits))))
+
+
+def _add(a: float, b: float) -> float:
+    """log(eᵃ + eᵇ)."""
+    high, low = (a, b) if a > b else (b, a)
+    return high + math.log1p(math.exp(low - high)) if low - high > -40 else high
+
+
+def _more(beams: dict[tuple[int, ...], tuple[float, float]], text: tuple[int, ...], none: float, digit: float) -> None:
+    before = beams.get(text, (_NEVER, _NEVER))
+    beams[text] = (_add(before[0], none), _add(before[1], digit))
+
+
+def _states(digits: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The names on the way through a text, none before, between and after the digits; where none may be passed over."""
+    states = np.full(2 * len(digits) + 1, BLANK, np.intp)
+    states[1::2] = digits
+    skips = np.zeros(len(states), bool)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    return states, skips
+
+
+def _forward(values: NDArray[np.float64], digits: tuple[int, ...]) -> float:
+    """The logarithm of the text's probability."""
+    states, skips = _states(digits)
+    reached = np.full(len(states), _NEVER)
+    reached[0] = 0.0
+    at_start = True
+    for row in values:
+        once = np.append(_NEVER, reached[:-1])
+        if at_start:
+            total = np.logaddexp(reached, once)
+            at_start = False
+        else:
+            twice = np.where(skips, np.append([_NEVER, _NEVER], reached)[: len(states)], _NEVER)
+            total = np.logaddexp(np.logaddexp(reached, once), twice)
+        reached = total + row[states]
+    return float(np.logaddexp(reached[-1], reached[-2]) if len(states) > 1 else reached[-1])
+
+
+def _places(values: NDArray[np.float64], digits: tuple[int, ...]) -> tuple[int, ...]:
+    """For each digit the column that names it the most surely, on the most probable way through the text."""
+    states, skips = _states(digits)
+    reached = np.full(len(states), _NEVER)
+    reached[0] = 0.0
+    came = np.zeros((len(values), len(states)), np.int8)
+    for at, row in enumerate(values):
+        once = np.append(_NEVER, reached[:-1])
+        twice = (
+            np.where(skips, np.append([_NEVER, _NEVER], reached)[: len(states)], _NEVER) if at else reached * 0 + _NEVER
+        )
+        three = np.stack([reached, once, twice])
+        came[at] = three.argmax(0)
+        reached = three.max(0) + row[states]
+    state = len(states) - 1 if reached[-1] >= reached[-2] else len(states) - 2
+    best: dict[int, tuple[float, int]] = {}
+    for at in range(len(values) - 1, -1, -1):
+        if state % 2:
+            sure = (float(values[at, states[state]]), at)
+            best[state] = max(best.get(state, sure), sure)
+        state -= int(came[at, state])
+    return tuple(best[2 * k + 1][1] for k in range(len(digits)))

@@ -1,0 +1,77 @@
+"""A line → what the model is shown of it: its height as the manifest's contract says, its length in overlapping tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service.reading.lines import Strip
+
+HEIGHT, DIGIT = 32, 20
+"""Of a line's picture, and of the digits on it, in pixels."""
+STEP = 2
+"""Pixels of the picture that a column of the model's answer stands for."""
+CLASSES = 11
+"""The ten digits, and none."""
+_CORE, _AROUND = 120, 24
+TILE = _CORE + 2 * _AROUND
+"""Width of a tile: what it is asked for, and on either side as much more as bears on the answer."""
+_MARGIN = 12  # pixels of nothing at the ends of a line
+_LEAST_LEVEL = 32  # ink fainter than this, at its darkest, is not made brighter still
+
+
+@dataclass(frozen=True, slots=True)
+class LinePicture:
+    """`picture` uint8 `[32, W]`, ink bright on dark; `scale`: its pixels for one of the strip's. The strip begins at `left`."""
+
+    picture: NDArray[np.uint8]
+    scale: float
+    left: int
+
+    @property
+    def columns(self) -> int:
+        """Of the model's answer."""
+        return -(-int(self.picture.shape[1]) // STEP)
+
+    @property
+    def tiles(self) -> int:
+        """How many the line is shown in."""
+        return -(-int(self.picture.shape[1]) // _CORE)
+
+    def to_strip(self, column: float) -> float:
+        """Where the middle of a column of the answer is in the strip, in pixels from its left."""
+        return (STEP * (column + 0.5) - self.left) / self.scale
+
+
+def line_picture(strip: Strip) -> LinePicture:
+    """The strip with digits 20 pixels high, its ink's centre of mass in the middle of 32 rows."""
+    rows, columns = strip.ink.shape
+    scale = DIGIT / strip.height
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(strip.ink, size, interpolation=way), np.uint8)
+    small = np.asarray(cv2.convertScaleAbs(small, alpha=255.0 / max(_LEAST_LEVEL, int(small.max(initial=0)))), np.uint8)
+    weight = small.sum(1, dtype=np.float64)
+    middle = float(weight @ np.arange(len(weight))) / max(float(weight.sum()), 1.0)
+    top = round(HEIGHT / 2 - middle)
+    picture = np.zeros((HEIGHT, small.shape[1] + 2 * _MARGIN), np.uint8)
+    first, last = max(0, top), min(HEIGHT, top + small.shape[0])
+    picture[first:last, _MARGIN:-_MARGIN] = small[first - top : last - top]
+    return LinePicture(picture, small.shape[1] / columns, _MARGIN)
+
+
+def tiles(line: LinePicture) -> NDArray[np.uint8]:
+    """The line in tiles: uint8 `[line.tiles, 32, TILE]`."""
+    count = line.tiles
+    room = np.zeros((HEIGHT, count * _CORE + 2 * _AROUND), np.uint8)
+    room[:, _AROUND : _AROUND + line.picture.shape[1]] = line.picture
+    return np.stack([room[:, k * _CORE : k * _CORE + TILE] for k in range(count)])
+
+
+def joined(line: LinePicture, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The answers to a line's tiles, float32 `[line.tiles, TILE / 2, 11]`, as one of the whole line, `[line.columns, 11]`."""
+    inner = answers[:, _AROUND // STEP : (_AROUND + _CORE) // STEP]
+    return inner.reshape(-1, CLASSES)[: line.columns]

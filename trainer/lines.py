@@ -1,0 +1,126 @@
+"""The reader of lines as it is published: its network with the temperature in it, and what the manifest says of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data import Mnist
+from trainer.errors import TrainerError
+from trainer.line_fit import Answer, ask, best_text, held_out_lines, lines_of, measure, of_model
+from trainer.line_model import BLANK
+from trainer.manifest import LineMeasurement, LineReader, Manifest
+from trainer.metrics import ece as calibration_error
+from trainer.progress import say
+from trainer.runs import Run
+from trainer.writing import Written
+
+SIGNATURE = "lines"
+Traced = Callable[[Any], dict[str, Any]]
+"""Traced by TensorFlow: uint8 `[N, 32, W]` → `log_probabilities` float32 `[N, ceil(W / 2), 11]`."""
+_TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(3.0), 46))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What is published of a reader of lines."""
+
+    network: Traced
+    record: LineReader
+
+
+def of_run(run: Run, mnist: Mnist) -> Lines:
+    """As the run's newest checkpoint left it, calibrated on lines of digits that were held out. Raises as `lines_of`."""
+    model, history = lines_of(run)
+    recipe = run.config.recipe
+    held_out = held_out_lines(mnist, recipe)
+    answer = of_model(model)
+    given = ask(answer, held_out)
+    temperature, ece = fit_temperature(given, held_out)
+    marks = measure(answer, held_out)
+    say(
+        f"lines held out: {marks.lines:.2%} read, {marks.apart:.2%} where no digits touch, {marks.none:.2%} without a digit "
+        f"left alone; temperature {temperature:.2f}, ECE {ece:.4f}"
+    )
+
+    def network(images: Any) -> dict[str, Any]:
+        tf: Any = importlib.import_module("tensorflow")
+        return {"log_probabilities": tf.nn.log_softmax(model(images, training=False) / temperature)}
+
+    record = LineReader(
+        parameters=model.count_params(),
+        temperature=temperature,
+        command=run.config.command,
+        source_commit=run.config.source_commit,
+        lines_seen=len(history) * recipe.lines.chunks * recipe.lines.lines,
+        validation=LineMeasurement(
+            lines=len(held_out), accuracy=marks.lines, apart=marks.apart, none=marks.none, ece=ece
+        ),
+    )
+    return Lines(network, record)
+
+
+def of_artifact(artifact: Path, manifest: Manifest) -> Lines | None:
+    """That of a published version, as it is; None where the version reads single digits only. Raises `TrainerError`."""
+    if manifest.lines is None:
+        return None
+    tf: Any = importlib.import_module("tensorflow")
+    loaded: Any = tf.saved_model.load(str(artifact))
+    if SIGNATURE not in loaded.signatures:
+        raise TrainerError(f"{artifact}: has no signature `{SIGNATURE}`, of which its manifest tells")
+
+    def network(images: Any) -> dict[str, Any]:
+        return dict(loaded.signatures[SIGNATURE](lines=images))  # a closure: a signature does not keep its model alive
+
+    return Lines(network, manifest.lines)
+
+
+def load(artifact: Path) -> Answer:
+    """The signature of a SavedModel, as a function of arrays. Raises `TrainerError` where it has none."""
+    tf: Any = importlib.import_module("tensorflow")
+    loaded: Any = tf.saved_model.load(str(artifact))
+    if SIGNATURE not in loaded.signatures:
+        raise TrainerError(f"{artifact}: has no signature `{SIGNATURE}`")
+    return lambda lines: np.asarray(loaded.signatures[SIGNATURE](lines=tf.constant(lines))["log_probabilities"].numpy())
+
+
+def fit_temperature(given: Sequence[NDArray[np.float64]], lines: Sequence[Written]) -> tuple[float, float]:
+    """The temperature under which a text's probability tells best whether it is right, and the ECE that is left.
+
+    `given`: the logits of each of the `lines`, `[columns, 11]`. The best text is the same under each.
+    """
+    texts = [best_text(logits) for logits in given]
+    right = np.array([text == line.digits for text, line in zip(texts, lines, strict=True)])
+    best, lowest, ece = 1.0, np.inf, 1.0
+    for temperature in _TEMPERATURES.tolist():
+        sure = np.clip(np.exp(log_probabilities([logits / temperature for logits in given], texts)), 1e-6, 1 - 1e-6)
+        loss = -float(np.where(right, np.log(sure), np.log(1 - sure)).mean())
+        if loss < lowest:
+            best, lowest, ece = temperature, loss, calibration_error(sure, right)
+    return best, ece
+
+
+def log_probabilities(given: Sequence[NDArray[np.float64]], texts: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:
+    """How probable each text is, of all that a line may say, by logits `[columns, 11]`: logarithms, `[N]`."""
+    tf: Any = importlib.import_module("tensorflow")
+    lengths = np.array([len(logits) for logits in given], np.int32)
+    padded = np.zeros((len(given), int(lengths.max()), BLANK + 1), np.float32)
+    nothing = np.zeros(len(given))
+    for row, logits in zip(padded, given, strict=True):
+        row[: len(logits)] = logits
+    for i, logits in enumerate(given):
+        top = logits.max(1, keepdims=True)
+        nothing[i] = (logits[:, BLANK] - top[:, 0] - np.log(np.exp(logits - top).sum(1))).sum()
+    asked = [text or (0,) for text in texts]  # the operation takes no empty text
+    places = [(i, k) for i, text in enumerate(asked) for k in range(len(text))]
+    values = [digit for text in asked for digit in text]
+    sparse = tf.SparseTensor(places, np.array(values, np.int32), (len(asked), max(map(len, asked))))
+    losses = tf.nn.ctc_loss(sparse, padded, None, lengths, logits_time_major=False, blank_index=BLANK)
+    some = np.array([bool(text) for text in texts])
+    return np.asarray(np.where(some, -np.asarray(losses, np.float64), nothing))
