@@ -68,7 +68,7 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
         action="store_true",
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
-    parser.add_argument("--line-epochs", type=int, metavar="EPOCHS")
+    parser.add_argument("--line-epochs", type=int, metavar="EPOCHS", help="in one round, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="the one that was given to train")
     parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
     parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"))
@@ -139,7 +139,7 @@ def _lines(arguments: argparse.Namespace) -> None:
         name: value for name in ("seed", "validation", "precision") if (value := getattr(arguments, name)) is not None
     }
     if arguments.line_epochs is not None:
-        given["lines"] = {"epochs": arguments.line_epochs}
+        given["lines"] = {"rounds": (arguments.line_epochs,), "rates": (1.0,)}
     recipe = _recipe(given)
     words = [f"--{name} {value}" for name, value in given.items() if name != "lines"]
     words += [f"--line-epochs {arguments.line_epochs}"] if arguments.line_epochs is not None else []

@@ -55,6 +55,8 @@ def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
     numbers = range(len(history) * lines.chunks, lines.epochs * lines.chunks)
     started, losses = time.monotonic(), list[float]()
     for number, chunk in zip(numbers, chunks(sources(mnist, recipe), recipe, numbers), strict=True):
+        if number % lines.chunks == 0:
+            tower.begin_epoch(number // lines.chunks)
         losses += _learn(tower, chunk, lines, number)
         if (number + 1) % lines.chunks:
             continue
@@ -141,6 +143,6 @@ def _learn(tower: LineTower, chunk: list[Written], recipe: LineRecipe, number: i
     every = batches(chunk, recipe, [recipe.seed, _ORDER, number])
     losses = []
     for at, batch in enumerate(every):
-        done = (number + at / len(every)) / (recipe.epochs * recipe.chunks)
+        done = (number + at / len(every)) / recipe.chunks
         losses.append(tower.step(batch.images, batch.digits, batch.columns, batch.lengths, done))
     return losses

@@ -87,13 +87,19 @@ class LineTower:
         """One batch; the mean loss of a line, in nats.
 
         uint8 `[B, 32, W]`; `digits` int32 `[B, D]`, −1 where a line has fewer, and the `columns` of the answer that their middles
-        are in; `lengths` `[B]`: how many columns of the answer are each line's. `done`: the share of the training, 0 to 1.
+        are in; `lengths` `[B]`: how many columns of the answer are each line's. `done`: how many epochs of the training are done.
         """
         recipe = self._recipe
         rise = min(1.0, (int(self.optimizer.iterations) + 1) / recipe.warmup_steps)
-        fall = recipe.last_learning_rate + (1 - recipe.last_learning_rate) * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
-        self.optimizer.learning_rate.assign(recipe.learning_rate * rise * fall)
+        self.optimizer.learning_rate.assign(recipe.learning_rate * rise * recipe.rate(done))
         return float(self._step(images, digits, columns, lengths))
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Makes the dropout of epoch number `epoch` depend on that number and the recipe's seed alone."""
+        for i, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign([self._recipe.seed + 100 * i, epoch << 20])
 
     def state(self) -> Arrays:
         """All that training goes on from, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +33,9 @@ TEACHERS = (
 
 
 class LineRecipe(_Frozen):
-    """How the reader of whole lines is trained: `epochs` of `chunks` chunks of `lines` lines, no line twice.
+    """How the reader of whole lines is trained: in `rounds` of epochs, each of `chunks` chunks of `lines` lines.
+
+    In each round the learning rate falls along a cosine from its share, in `rates`, of the highest.
 
     `filters` are those of six convolutions that halve the height three times and the width once, `features` those of the columns
     that are left, each of which sees `context` columns on either side twice.
@@ -42,7 +45,8 @@ class LineRecipe(_Frozen):
     filters: tuple[int, int, int, int, int, int] = (32, 32, 64, 64, 96, 128)
     features: int = 160
     context: int = 2
-    epochs: int = Field(12, ge=1)
+    rounds: tuple[int, ...] = Field((12, 12), min_length=1)
+    rates: tuple[float, ...] = (1.0, 0.5)
     chunks: int = Field(10, ge=1)
     lines: int = Field(4_096, ge=1)
     batch_columns: int = Field(6_144, ge=1)  # pixels that the lines of a batch are wide together, about
@@ -66,6 +70,20 @@ class LineRecipe(_Frozen):
     rotation: float = 10.0
     mildest: float = 0.1
     thickness: float = 0.25
+
+    @property
+    def epochs(self) -> int:
+        """Of all rounds together."""
+        return sum(self.rounds)
+
+    def rate(self, done: float) -> float:
+        """The learning rate's share of the highest when so many epochs are done, a fraction of one included."""
+        for length, share in zip(self.rounds, self.rates, strict=True):
+            if done < length:
+                fall = 0.5 * (1 + math.cos(math.pi * done / length))
+                return share * (self.last_learning_rate + (1 - self.last_learning_rate) * fall)
+            done -= length
+        return self.rates[-1] * self.last_learning_rate
 
 
 class Recipe(_Frozen):
