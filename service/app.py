@@ -42,9 +42,7 @@ def create_app(
     """Makes the app; versions are loaded when it starts. `open_model` replaces the runtime that the settings name."""
     metrics = Metrics()
     opened = open_model or runtime(settings)
-    registry = Registry(
-        settings.artifacts, lambda folder: load(folder, settings, opened, metrics), pinned=settings.version
-    )
+    registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics), metrics)
     state = State(settings, registry, metrics)
 
     @contextlib.asynccontextmanager

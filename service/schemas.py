@@ -11,6 +11,7 @@ from service.model.artifact import Manifest
 from service.reading import types as reading
 
 MODEL: dict[str, JsonValue] = {"name": "digits", "version": 1}
+SERVING: dict[str, JsonValue] = MODEL | {"state": "ready", "default": True, "problem": None}
 BOX: dict[str, JsonValue] = {"x": 61, "y": 32, "width": 118, "height": 201}
 PROBABILITIES: list[JsonValue] = [0.0001, 0.0001, 0.0002, 0.9975, 0.0, 0.0013, 0.0, 0.0002, 0.0005, 0.0001]
 READING: dict[str, JsonValue] = {
@@ -195,23 +196,20 @@ class VersionState(Answer):
 
     name: str | None = Field(description="Name of the model; null while it is not known.")
     version: int = Field(description="Number of the version.")
-    state: Literal["loading", "ready", "refused"] = Field(description="What has become of it.")
+    state: Literal["loading", "ready", "unloaded", "refused"] = Field(
+        description="What has become of it; `unloaded`: it is loaded again when it is asked for."
+    )
     default: bool = Field(description="Whether it serves when no version is asked for.")
-    problem: str | None = Field(description="Why it was refused.")
+    problem: str | None = Field(description="Why it was refused; beside `ready`: why its files as they are now were.")
 
 
 class ModelList(Answer):
     """The versions at hand."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"default": 1, "models": [MODEL | {"state": "ready", "default": True, "problem": None}]},
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"default": 1, "problem": None, "models": [SERVING]}]})
 
     default: int | None = Field(description="The version that serves when none is asked for; null while there is none.")
+    problem: str | None = Field(description="Why that is not the one that a setting or the file DEFAULT names.")
     models: list[VersionState] = Field(description="Every version, in order.")
 
 

@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         description="Folder that holds the versions of the model, each in a folder named by its number.",
     )
     version: int | None = Field(None, ge=1, description="Version to serve by default; no other takes its place.")
+    reload_seconds: float = Field(
+        5.0, ge=0, le=86_400, description="How often that folder is looked at for new versions while serving; 0: never."
+    )
+    unload_seconds: float = Field(
+        600.0, ge=0, description="How long a version that is not the default stays in memory unused."
+    )
+    max_versions: int = Field(
+        4, ge=2, description="Versions that may be in memory at once; a new default may be one more for a moment."
+    )
     digest: str | None = Field(
         None, pattern=r"^[0-9a-fA-F]{64}$", description="sha256 of SHA256SUMS; a version with another is refused."
     )

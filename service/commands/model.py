@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.errors import ArtifactRefused, SettingsError
 from service.model import version
-from service.model.registry import candidates, scan
+from service.model.folder import candidates, scan
 from service.number_schemas import NumberReading, number_reading
 from service.schemas import DigitReading, digit_reading
 from service.settings import Settings

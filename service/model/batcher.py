@@ -143,7 +143,9 @@ class Batcher:
                     outcomes = [ModelFailed("The model failed.") for _ in batch]
                 deliver([entry for entry, _ in batch], outcomes)
         finally:
-            left = [*self._in_hand, *self._queue.clear()]
+            waiting = self._queue.clear()
+            self._queue.release(sum(entry.places for entry in waiting))
+            left = [*self._in_hand, *waiting]
             deliver(left, [Draining(PUT_AWAY) for _ in left])
 
     def _take(self) -> list[tuple[Entry, Item]]:

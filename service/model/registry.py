@@ -1,160 +1,116 @@
-"""The versions at hand: which one serves by default, the state of each, and why one was refused."""
+"""The versions at hand: hands them out, the default or the one that is asked for, and keeps those that are in use."""
 
 from __future__ import annotations
 
-import logging
-import re
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Literal
 
-from service.errors import ArtifactRefused, Starting, Unavailable, UnknownVersion
+from service.errors import Starting, Unavailable, UnknownVersion
+from service.model.artifact import Manifest
+from service.model.folder import scan as scan
+from service.model.loader import Observer
+from service.model.table import Loaded, Table, Version
 from service.model.version import Model
+from service.model.watch import Watcher
+from service.settings import Settings
 
-log = logging.getLogger(__name__)
-
-DEFAULT = "DEFAULT"
-
-State = Literal["loading", "ready", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version's folder and what has become of it. `model` is there when `ready`, `reason` when `refused`."""
-
-    number: int
-    folder: Path
-    state: State = "loading"
-    model: Model | None = None
-    reason: str | None = None
+LOAD_SECONDS = 30.0
+"""How long a request waits for a version that it asks for to be loaded, and for room for it."""
 
 
 class Registry:
-    """Loads the versions in `folder` on a thread of its own, the default first, and hands out those that are good."""
+    """The versions in the folder that the settings name, which a thread of its own loads, watches and unloads."""
 
-    def __init__(self, folder: Path, load: Callable[[Path], Model], *, pinned: int | None = None) -> None:
-        self._load = load
-        self._pinned = pinned
-        self._closed = False
-        self._versions = {number: Version(number, path) for number, path in scan(folder).items()}
-        self._candidates = candidates(folder, list(self._versions), pinned)
-        self._default: Model | None = None
-        self._refusal: str | None = None
-        self._thread = threading.Thread(target=self._load_all, name="registry", daemon=True)
-        self._on_ready: Callable[[Model], None] = lambda model: None
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[Path], Model],
+        observer: Observer,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = Table(clock)
+        self._watcher = Watcher(self._table, settings, load, observer)
 
     def start(self, on_ready: Callable[[Model], None] = lambda model: None) -> None:
-        """Begins to load; `on_ready` is called with the default version, on the registry's thread."""
-        self._on_ready = on_ready
-        self._thread.start()
+        """Begins to load; `on_ready` is called with the first default version, on the registry's thread."""
+        self._watcher.start(on_ready)
+
+    def look(self) -> None:
+        """What the thread does every so often, for whoever has not started it: looks at the folder and acts on it."""
+        self._watcher.look()
+        self._watcher.tidy()
 
     @property
-    def default(self) -> Model | None:
-        """The version that serves when none is asked for; None while it is loading, or when all were refused."""
-        return self._default
+    def default(self) -> Manifest | None:
+        """Of the version that serves when none is asked for; None while it is loading, or when all were refused."""
+        version = self._table.default
+        return None if version is None else version.manifest
 
     @property
     def versions(self) -> list[Version]:
         """Every version, in order."""
-        return [self._versions[number] for number in sorted(self._versions)]
+        return self._table.versions
 
-    def get(self, number: int | None = None) -> Model:
-        """The version asked for, or the default. Raises `UnknownVersion`, `Starting` or `Unavailable`."""
-        if number is None:
-            if self._default is not None:
-                return self._default
-            if self._refusal is not None:
-                raise Unavailable(self._refusal)
-            raise Starting("The model is being loaded.")
-        version = self._versions.get(number)
-        if version is None:
-            raise UnknownVersion(f"There is no version {number} of the model.")
-        if version.model is not None:
-            return version.model
-        if version.state == "refused":
-            raise UnknownVersion(f"Version {number} of the model was refused: {version.reason}")
-        raise Starting(f"Version {number} of the model is being loaded.")
+    @property
+    def problem(self) -> str | None:
+        """Why the default is not the version that DIGITS_VERSION or the file DEFAULT names."""
+        return self._table.problem
+
+    @contextlib.asynccontextmanager
+    async def using(self, number: int | None = None) -> AsyncIterator[Model]:
+        """The version asked for, or the default. It stays open for as long as the context, whatever happens to the version.
+
+        A version that is not in memory is loaded. Raises `UnknownVersion`, `Starting` or `Unavailable`.
+        """
+        loaded = self._table.acquire(number) or await self._loaded(number)
+        try:
+            yield loaded.model
+        finally:
+            self._table.release(loaded)
+
+    async def manifest(self, number: int) -> Manifest:
+        """The version's manifest, which needs no model once it has been loaded. Raises as `using`."""
+        version = self._table.get(number)
+        if version is not None and version.manifest is not None and version.state != "refused":
+            return version.manifest
+        async with self.using(number) as model:
+            return model.manifest
 
     def close(self) -> None:
-        """Ends the threads of all versions."""
-        self._closed = True
-        for version in self._versions.values():
-            if version.model is not None:
-                version.model.close()
+        """Ends all threads."""
+        self._watcher.close()
+        for loaded in self._table.everything():
+            loaded.model.close()
 
-    def _load_all(self) -> None:
-        for number in self._candidates:
-            model = self._load_one(number)
-            if model is not None:
-                self._default = model
-                try:
-                    self._on_ready(model)
-                except (
-                    Exception
-                ):  # such as nobody reading what is printed: the other versions are to be loaded all the same
-                    log.exception("telling of version %d failed", number)
-                break
-        else:
-            self._refusal = self._why_none()
-            log.error(self._refusal)
-        for version in reversed(self.versions):
-            if version.state == "loading":
-                self._load_one(version.number)
-
-    def _load_one(self, number: int) -> Model | None:
-        version = self._versions[number]
-        if self._closed:
-            return None
+    async def _loaded(self, number: int | None) -> Loaded:
+        """In use already. It is not a future's result: of a caller who leaves just then nobody would release it."""
         try:
-            model = self._load(version.folder)
-        except Exception as error:
-            if isinstance(error, ArtifactRefused):
-                reason = error.detail
-                log.error("version %d was refused: %s", number, reason)
-            else:
-                reason = f"it cannot be loaded ({type(error).__name__})"
-                log.exception("version %d was refused", number)
-            self._versions[number] = Version(number, version.folder, "refused", reason=reason)
-            return None
-        self._versions[number] = Version(number, version.folder, "ready", model)
-        log.info("version %d is ready", number)
-        if self._closed:  # while it was loading: nobody else would end its thread
-            model.close()
-        return model
+            async with asyncio.timeout(LOAD_SECONDS):
+                while True:
+                    self._check(number)
+                    if number is not None:
+                        await asyncio.wrap_future(self._watcher.demand(number))
+                    loaded = self._table.acquire(number)
+                    if loaded is not None:
+                        return loaded
+        except TimeoutError:
+            raise Starting(f"Version {number} of the model is not loaded yet.") from None
 
-    def _why_none(self) -> str:
-        if self._pinned is not None:
-            version = self._versions.get(self._pinned)
-            reason = "is not there" if version is None else f"was refused: {version.reason}"
-            return f"Version {self._pinned}, which DIGITS_VERSION asks for, {reason}"
-        return "No version of the model can be served." if self._versions else "There is no version of the model."
-
-
-def scan(folder: Path) -> dict[int, Path]:
-    """The versions in `folder`: its folders named by a number, written as a number is. A missing folder holds none."""
-    try:
-        paths = list(folder.iterdir())
-    except OSError as error:
-        log.error("the artifacts folder %s cannot be read: %s", folder, error.strerror)
-        return {}
-    return {int(path.name): path for path in paths if re.fullmatch("[1-9][0-9]{0,17}", path.name) and path.is_dir()}
-
-
-def candidates(folder: Path, numbers: list[int], pinned: int | None) -> list[int]:
-    """Those that may become the default, best first: the pinned one alone; else what DEFAULT names, else all, downwards."""
-    if pinned is not None:
-        return [number for number in numbers if number == pinned]
-    downwards = sorted(numbers, reverse=True)
-    try:
-        text = (folder / DEFAULT).read_text("utf-8").strip()
-    except FileNotFoundError:
-        return downwards
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if not re.fullmatch("[1-9][0-9]{0,17}", text):
-        log.warning("the file %s holds no version's number and is ignored", DEFAULT)
-        return downwards
-    # Downwards from there: whoever names a version wants none that is newer.
-    return [number for number in downwards if number <= int(text)]
+    def _check(self, number: int | None) -> None:
+        """Raises why a version cannot be had, however long one waits."""
+        if self._table.default is None:
+            if self._watcher.refusal is None:
+                raise Starting("The model is being loaded.")
+            if number is None:
+                raise Unavailable(self._watcher.refusal)
+        if number is None:
+            return  # it has just become the default
+        version = self._table.get(number)
+        if version is None:
+            raise UnknownVersion(f"There is no version {number} of the model.")
+        if version.state == "refused":
+            raise UnknownVersion(f"Version {number} of the model was refused: {version.reason}")

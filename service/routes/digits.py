@@ -42,13 +42,13 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
     Send a form with one file `image`, or the picture itself as the body.
     """
     state = state_of(request)
-    model = model_for(request, query)
-    picture = await one_picture(request)
-    try:
-        answer = await model.batcher.read(picture, explain=query.explain)
-    except PictureError as error:
-        state.metrics.picture_problem(error.status)
-        raise
+    async with model_for(request, query) as model:
+        picture = await one_picture(request)
+        try:
+            answer = await model.batcher.read(picture, explain=query.explain)
+        except PictureError as error:
+            state.metrics.picture_problem(error.status)
+            raise
     state.metrics.reading(answer.reading, answer.queue_seconds)
     return respond(to_json(digit_reading(answer.reading, model.manifest)), [answer])
 
@@ -62,9 +62,9 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
 )
 async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as the files `images` of a form. A bad picture fails alone."""
-    model = model_for(request, query)
-    pictures = await many_pictures(request, state_of(request).settings.max_pictures)
-    return await _read_many(request, model, pictures, query.explain)
+    async with model_for(request, query) as model:
+        pictures = await many_pictures(request, state_of(request).settings.max_pictures)
+        return await _read_many(request, model, pictures, query.explain)
 
 
 @router.post(
@@ -76,9 +76,9 @@ async def read_digits(request: Request, query: Annotated[ReadingQuery, Query()])
 )
 async def read_digits_json(request: Request, query: Annotated[ReadingQuery, Query()]) -> Response:
     """Reads pictures of one digit each, sent as files in base64 or as rows of grey values. A bad picture fails alone."""
-    model = model_for(request, query)
-    pictures = await json_pictures(request, state_of(request).settings.max_pictures)
-    return await _read_many(request, model, pictures, query.explain)
+    async with model_for(request, query) as model:
+        pictures = await json_pictures(request, state_of(request).settings.max_pictures)
+        return await _read_many(request, model, pictures, query.explain)
 
 
 async def _read_many(

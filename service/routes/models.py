@@ -21,10 +21,10 @@ async def list_models(request: Request, query: Annotated[NoQuery, Query()]) -> R
     """The versions at hand: which one is the default, the state of each, and why one was refused."""
     registry = state_of(request).registry
     default = registry.default
-    number = None if default is None else default.manifest.version
+    number = None if default is None else default.version
     models = [
         VersionState(
-            name=version.model.manifest.name if version.model else None,
+            name=version.manifest.name if version.manifest else None,
             version=version.number,
             state=version.state,
             default=version.number == number,
@@ -32,7 +32,9 @@ async def list_models(request: Request, query: Annotated[NoQuery, Query()]) -> R
         )
         for version in registry.versions
     ]
-    return Response(to_json(ModelList(default=number, models=models)), media_type="application/json")
+    return Response(
+        to_json(ModelList(default=number, problem=registry.problem, models=models)), media_type="application/json"
+    )
 
 
 @router.get(
@@ -44,5 +46,5 @@ async def show_model(
     query: Annotated[NoQuery, Query()],
 ) -> Response:
     """What the version is, expects and was measured to do: contract, training data, metrics, thresholds."""
-    manifest = state_of(request).registry.get(version).manifest
+    manifest = await state_of(request).registry.manifest(version)
     return Response(to_json(manifest), media_type="application/json")

@@ -43,8 +43,8 @@ async def read_number(request: Request, query: Annotated[NumberQuery, Query()]) 
 
     Send a form with one file `image`, or the picture itself as the body.
     """
-    model = model_for(request, query)
-    return await _read(request, model, await one_picture(request), query.explain)
+    async with model_for(request, query) as model:
+        return await _read(request, model, await one_picture(request), query.explain)
 
 
 @router.post(
@@ -56,8 +56,8 @@ async def read_number(request: Request, query: Annotated[NumberQuery, Query()]) 
 )
 async def read_number_json(request: Request, query: Annotated[NumberQuery, Query()]) -> Response:
     """Reads all digits in a picture that is sent as a file in base64 or as rows of grey values."""
-    model = model_for(request, query)
-    return await _read(request, model, await json_picture(request), query.explain)
+    async with model_for(request, query) as model:
+        return await _read(request, model, await json_picture(request), query.explain)
 
 
 async def _read(request: Request, model: Model, picture: bytes | Grey | PictureError, explain: bool) -> Response:

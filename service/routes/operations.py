@@ -33,8 +33,9 @@ async def readyz(request: Request, query: Annotated[NoQuery, Query()]) -> Health
     state = state_of(request)
     if state.draining:
         raise Draining("The service is shutting down.")
-    if not await state.registry.get().answers():
-        raise Unavailable("The model does not answer.")
+    async with state.registry.using() as model:
+        if not await model.answers():
+            raise Unavailable("The model does not answer.")
     return Health(status="ok")
 
 
@@ -47,5 +48,5 @@ async def readyz(request: Request, query: Annotated[NoQuery, Query()]) -> Health
 async def metrics(request: Request, query: Annotated[NoQuery, Query()]) -> Response:
     """In the text format."""
     state = state_of(request)
-    text = await run_in_threadpool(state.metrics.text, state.registry)
+    text = await run_in_threadpool(state.metrics.text)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

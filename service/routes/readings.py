@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import Request
@@ -20,12 +21,15 @@ FILE_AS_JSON = {"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQ
 PIXELS_AS_JSON = {"pixels": [[255, 255, 255], [255, 0, 255]]}
 
 
-def model_for(request: Request, query: ReadingQuery) -> Model:
-    """The version asked for; asked before the body is read, so that nobody sends pictures to a service that is starting."""
+def model_for(request: Request, query: ReadingQuery) -> AbstractAsyncContextManager[Model]:
+    """The version asked for, in use until the answer is written.
+
+    It is asked for before the body is read, so that nobody sends pictures to a service that is starting.
+    """
     names = [name for name, _ in request.query_params.multi_items()] if request.scope["query_string"] else []
     if repeated := [name for name in type(query).model_fields if names.count(name) > 1]:
         raise InvalidRequest([FieldError(f"query.{name}", "must be given once") for name in repeated])
-    return state_of(request).registry.get(query.version)
+    return state_of(request).registry.using(query.version)
 
 
 def respond(content: bytes, answers: Sequence[Answer | NumberAnswer]) -> Response:

@@ -8,7 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from service.model.registry import Registry, Version
+from service.model.loader import Event
+from service.model.table import Table
 from service.reading.types import DigitReading, NumberReading, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +21,8 @@ _STAGE = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.0
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STATES = ("loading", "ready", "unloaded", "refused")
+_EVENTS: tuple[Event, ...] = ("loaded", "refused", "unloaded", "default")
 _STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
 
 
@@ -76,6 +79,19 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._loaded = Gauge(
+            "digits_models_loaded", "Versions in memory.", registry=registry, multiprocess_mode="livesum"
+        )
+        events = Counter("digits_model_events", "What has become of versions.", ["event"], registry=registry)
+        self._events = {event: events.labels(event) for event in _EVENTS}
+        self._unfollowed = Gauge(
+            "digits_model_default_problem",
+            "1 while the version that a setting or the file DEFAULT names does not serve.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._shown_versions: set[int] = set()
+        self._shown_default: tuple[str, int] | None = None
         self._default = Gauge(
             "digits_model_info",
             "1 for the version that serves by default.",
@@ -128,19 +144,31 @@ class Metrics:
         """Called by the batcher."""
         self._batch.observe(pictures)
 
-    def text(self, registry: Registry) -> bytes:
+    def model_event(self, event: Event) -> None:
+        """Called by the registry's thread."""
+        self._events[event].inc()
+
+    def models_changed(self, table: Table) -> None:
+        """Called by the registry's thread, in every worker when it happens there: a scrape asks one of them for all."""
+        states = {version.number: version.state for version in table.versions}
+        for number in self._shown_versions | states.keys():
+            for state in _STATES:
+                self._version.labels(number, state).set(states.get(number) == state)
+        self._shown_versions.update(states)
+        default = table.default
+        if default is not None and default.manifest is not None:
+            shown = default.manifest.name, default.manifest.version
+            if self._shown_default is not None and self._shown_default != shown:
+                self._default.labels(*self._shown_default).set(0)
+            self._default.labels(*shown).set(1)
+            self._shown_default = shown
+        self._loaded.set(table.loaded())
+        self._unfollowed.set(table.problem is not None)
+
+    def text(self) -> bytes:
         """The exposition format."""
-        self._show(registry.versions)
-        if registry.default is not None:
-            manifest = registry.default.manifest
-            self._default.labels(manifest.name, manifest.version).set(1)
         if MULTIPROCESS not in os.environ:
             return generate_latest(self._registry)
         collected = CollectorRegistry()
         MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
         return generate_latest(collected)
-
-    def _show(self, versions: list[Version]) -> None:
-        for version in versions:
-            for state in ("loading", "ready", "refused"):
-                self._version.labels(version.number, state).set(version.state == state)

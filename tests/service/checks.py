@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
+from service.model.loader import Event
+from service.model.table import Table
 from tests.service.fakes import ONE
 
 RAW = {"Content-Type": "application/octet-stream"}
@@ -30,8 +34,18 @@ def part(name: str, content: bytes = ONE) -> bytes:
     return b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n' % (name.encode(), content)
 
 
+def until(done: Callable[[], bool], seconds: float = 10) -> None:
+    """Waits for what another thread is to do."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it has not happened"
+        time.sleep(0.001)
+
+
 class Observed:
     def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.tables: list[dict[int, str]] = []
         self.depth = 0
         self.batches: list[int] = []
 
@@ -40,3 +54,9 @@ class Observed:
 
     def batch_taken(self, pictures: int) -> None:
         self.batches.append(pictures)
+
+    def model_event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def models_changed(self, table: Table) -> None:
+        self.tables.append({version.number: version.state for version in table.versions})

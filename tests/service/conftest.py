@@ -20,6 +20,7 @@ from service.settings import Settings
 from tests.service.checks import Observed
 from tests.service.fakes import FakeModel, opener, publish
 from tests.service.number_fakes import fake_numbers, fill
+from tests.service.version_fakes import Make, Service
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,6 +96,21 @@ def fake_commands(fake_number_reading: None, monkeypatch: pytest.MonkeyPatch, pu
 def folder(tmp_path: Path) -> Path:
     """Pictures of numbers, also in folders of the folder."""
     return fill(tmp_path / "pictures")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Makes a registry of fake models, with versions of these numbers."""
+    made: list[Service] = []
+
+    def make(*numbers: int, pinned: int | None = None, max_versions: int = 4) -> Service:
+        made.append(Service(tmp_path, *numbers, pinned=pinned, max_versions=max_versions))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.model.gate.set()
+        service.registry.close()
 
 
 @pytest.fixture

@@ -122,3 +122,25 @@ async def test_closing_settles_who_waits_for_a_large_picture(
         results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [Draining] * 5
     assert observed.depth == 0
+
+
+async def test_closing_counts_out_those_who_have_left_and_those_who_wait(
+    batcher: Batcher, model: FakeModel, observed: Observed
+) -> None:
+    model.gate.clear()
+    first = asyncio.create_task(batcher.read(ONE))
+    while not model.batches:
+        await asyncio.sleep(0.001)
+    left, waiting = (asyncio.create_task(batcher.read(ONE)) for _ in range(2))
+    while observed.depth < 2:
+        await asyncio.sleep(0.001)
+    left.cancel()
+    closing = asyncio.create_task(asyncio.to_thread(batcher.close))
+    while not batcher._queue._closed:
+        await asyncio.sleep(0.001)
+    model.gate.set()
+    await closing
+    await first
+    with pytest.raises(Draining):
+        await waiting
+    assert observed.depth == 0

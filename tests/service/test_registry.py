@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from service.errors import Starting, Unavailable, UnknownVersion
-from service.model.registry import Registry, candidates, scan
+from service.model.folder import candidates, scan
+from service.model.registry import Registry
 from service.model.version import Model, load
 from service.settings import Settings
-from tests.service.checks import Observed
+from tests.service.checks import Observed, until
 from tests.service.fakes import FakeModel, opener, publish
 
 
@@ -22,12 +24,28 @@ def registry(artifacts: Path, *, pinned: int | None = None, broken: tuple[int, .
     """Loads every version there is, on this thread."""
     for number in broken:
         (artifacts / str(number) / "saved_model.pb").write_bytes(b"damaged")
-    model, settings = FakeModel(), Settings(artifacts=artifacts)
-    made = Registry(artifacts, lambda folder: load(folder, settings, opener(model), Observed()), pinned=pinned)
-    made.start()
-    made._thread.join(10)
+    settings = Settings(artifacts=artifacts, version=pinned)
+    return looked(Registry(settings, loader(settings), Observed()))
+
+
+def loader(settings: Settings) -> Callable[[Path], Model]:
+    return lambda folder: load(folder, settings, opener(FakeModel()), Observed())
+
+
+def looked(made: Registry) -> Registry:
+    made.look()
     made.close()
     return made
+
+
+def get(made: Registry, number: int | None = None) -> int:
+    """The number of the version that answers."""
+
+    async def used() -> int:
+        async with made.using(number) as model:
+            return model.manifest.version
+
+    return asyncio.run(used())
 
 
 def published(artifacts: Path, *numbers: int) -> Path:
@@ -37,7 +55,7 @@ def published(artifacts: Path, *numbers: int) -> Path:
 
 
 def served(made: Registry) -> int | None:
-    return made.default.manifest.version if made.default else None
+    return made.default.version if made.default else None
 
 
 def test_versions_are_compared_as_integers(tmp_path: Path) -> None:
@@ -73,16 +91,16 @@ def test_a_broken_version_is_refused_and_the_next_lower_one_serves(
     assert [version.state for version in made.versions] == ["ready", "ready", "refused"]
     assert "version 3 was refused: saved_model.pb" in caplog.text
     with pytest.raises(UnknownVersion, match=r"refused: saved_model\.pb"):
-        made.get(3)
+        get(made, 3)
 
 
 def test_no_newer_version_takes_the_place_of_the_one_that_default_names(tmp_path: Path) -> None:
     (tmp_path / "DEFAULT").write_text("1")
     made = registry(published(tmp_path, 1, 2), broken=(1,))
     assert served(made) is None
-    assert made.get(2).manifest.version == 2
+    assert get(made, 2) == 2
     with pytest.raises(Unavailable):
-        made.get()
+        get(made)
 
 
 def test_a_pinned_version_serves_whatever_default_says(tmp_path: Path) -> None:
@@ -95,16 +113,16 @@ def test_nothing_takes_the_place_of_a_pinned_version(tmp_path: Path, pinned: int
     made = registry(published(tmp_path, 1, 2), pinned=pinned, broken=(2,))
     assert served(made) is None
     with pytest.raises(Unavailable, match=reason):
-        made.get()
+        get(made)
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_without_any_version_nothing_can_be_served(tmp_path: Path, there: bool) -> None:
     made = registry(tmp_path if there else tmp_path / "nothing")
     with pytest.raises(Unavailable, match="no version"):
-        made.get()
+        get(made)
     with pytest.raises(UnknownVersion):
-        made.get(1)
+        get(made, 1)
 
 
 def test_an_unforeseen_fault_refuses_a_version_too(tmp_path: Path) -> None:
@@ -113,9 +131,7 @@ def test_an_unforeseen_fault_refuses_a_version_too(tmp_path: Path) -> None:
     def fault(folder: Path) -> Model:
         raise TypeError("secret")
 
-    made = Registry(tmp_path, fault)
-    made.start()
-    made._thread.join(10)
+    made = looked(Registry(Settings(artifacts=tmp_path), fault, Observed()))
     assert [version.reason for version in made.versions] == ["it cannot be loaded (TypeError)"] * 2
 
 
@@ -128,13 +144,13 @@ def test_the_default_is_loaded_first_and_announced_before_the_others_are(tmp_pat
         order.append(folder.name)
         return load(folder, settings, opener(FakeModel()), Observed())
 
-    made = Registry(tmp_path, watched)
+    made = Registry(settings, watched, Observed())
     with pytest.raises(Starting):
-        made.get()
+        get(made)
     with pytest.raises(Starting):
-        made.get(1)
+        get(made, 1)
     made.start(lambda model: order.append(f"ready {model.manifest.version}"))
-    made._thread.join(10)
+    until(lambda: all(version.state == "ready" for version in made.versions))
     made.close()
     assert order == ["2", "ready 2", "3", "1"]
 
@@ -146,9 +162,9 @@ def test_the_other_versions_are_loaded_although_nobody_reads_what_is_announced(
         raise BrokenPipeError
 
     settings = Settings(artifacts=published(tmp_path, 1, 2))
-    made = Registry(tmp_path, lambda folder: load(folder, settings, opener(FakeModel()), Observed()))
+    made = Registry(settings, loader(settings), Observed())
     made.start(broken)
-    made._thread.join(10)
+    until(lambda: all(version.state == "ready" for version in made.versions))
     made.close()
     assert [version.state for version in made.versions] == ["ready", "ready"]
     assert "BrokenPipeError" in caplog.text
@@ -156,7 +172,12 @@ def test_the_other_versions_are_loaded_although_nobody_reads_what_is_announced(
 
 def test_closing_ends_every_thread(tmp_path: Path) -> None:
     before = threading.active_count()
-    registry(published(tmp_path, 1, 2))
+    settings = Settings(artifacts=published(tmp_path, 1, 2))
+    made = Registry(settings, loader(settings), Observed())
+    made.start()
+    until(lambda: [version.state for version in made.versions] == ["ready", "ready"])
+    assert threading.active_count() >= before + 3
+    made.close()
     assert threading.active_count() == before
 
 
@@ -164,6 +185,7 @@ def test_closing_ends_every_thread(tmp_path: Path) -> None:
 async def test_models_lists_the_versions(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/models")).json() == {
         "default": 2,
+        "problem": None,
         "models": [
             {"name": "digits", "version": 1, "state": "ready", "default": False, "problem": None},
             {"name": "digits", "version": 2, "state": "ready", "default": True, "problem": None},
@@ -206,7 +228,8 @@ async def test_those_who_ask_for_readiness_together_share_one_question(
 
 @pytest.mark.anyio
 async def test_a_model_that_answers_wrongly_is_not_ready(app: FastAPI, client: httpx.AsyncClient) -> None:
-    app.state.digits.registry.default.golden.probabilities[0] = 0.1
+    async with app.state.digits.registry.using() as model:
+        model.golden.probabilities[0] = 0.1
     assert (await client.get("/readyz")).status_code == 503
 
 
