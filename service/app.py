@@ -14,14 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service import __version__
+from service.cors import CrossOrigin
 from service.errors import DigitsError, InvalidRequest, ModelFailed
+from service.guard import Guard
+from service.headers import SecurityHeaders
+from service.keys import Keys
 from service.limits import BodyLimit
 from service.linger import Linger
 from service.model.registry import Registry
 from service.model.version import Model, OpenModel, load, runtime
 from service.openapi import document
 from service.problems import plain_problem, respond, respond_to
-from service.routes import digits, models, numbers, operations, page
+from service.routes import digits, documentation, models, numbers, operations, page
 from service.routes.json_uploads import field_errors
 from service.settings import Settings
 from service.state import State
@@ -52,6 +56,8 @@ def create_app(
         registry.close()
 
     app: FastAPI = FastAPIOffline(
+        docs_url=None,  # those two are ours; the files that they load come from the package
+        redoc_url=None,
         title="Digits",
         version=__version__,
         summary="Reads handwritten digits.",
@@ -65,7 +71,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.digits = state
-    for router in (digits.router, numbers.router, models.router, operations.router, page.router):
+    for router in (digits.router, numbers.router, models.router, operations.router, page.router, documentation.router):
         app.include_router(router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     app.router.routes.insert(0, page.redoc_script)
@@ -73,7 +79,12 @@ def create_app(
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_exception)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.api_keys_file:
+        app.add_middleware(Guard, keys=Keys(settings.api_keys_file, settings.workers))
     app.add_middleware(Requests, state=state)
+    if settings.cors_origins:
+        app.add_middleware(CrossOrigin, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(Linger)
     schema = functools.cache(lambda: document(app, settings))
     app.openapi = schema  # type: ignore[method-assign]

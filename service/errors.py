@@ -76,6 +76,28 @@ class MalformedRequest(RequestError):
     title = "Malformed request"
 
 
+class Unauthorized(RequestError):
+    """API keys are on, and none was sent, or a `wrong` one."""
+
+    status = 401
+    title = "Unauthorized"
+
+    def __init__(self, detail: str, *, wrong: bool = False) -> None:
+        super().__init__(detail)
+        self.wrong = wrong
+
+
+class RateUsedUp(RequestError):
+    """The key has asked as often as it may: it may ask again after `retry_after` whole seconds."""
+
+    status = 429
+    title = "Rate used up"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class UnknownVersion(RequestError):
     """No such version of the model, or it was refused."""
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service.guard import needs_no_key
 from service.number_schemas import NumberPicture, NumberReading
 from service.problems import MEDIA_TYPE
 from service.schemas import DigitReading, DigitResults, ModelList, PictureBatch, Problem
@@ -18,10 +19,12 @@ _REF = "#/components/schemas/"
 _FILE = {"type": "string", "format": "binary"}
 _WHEN = {
     400: "Malformed multipart or JSON",
+    401: "No API key was sent, or a wrong one",
     404: "No such model version, or it was refused",
     413: "Body, picture area or number of pictures above the limit",
     415: "Another Content-Type, or no picture in an accepted format",
     422: "A field is missing, unknown or of the wrong type, or the picture is damaged",
+    429: "The key's rate is used up: try again after `Retry-After` seconds",
     500: "Our fault",
     503: "Overloaded, starting or draining: try again after `Retry-After` seconds",
 }
@@ -33,7 +36,7 @@ def problems(*statuses: int, **when: str) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": _REF + Problem.__name__}}}
     return {
         status: {"description": when.get(f"s{status}", _WHEN[status]), "content": content}
-        | ({"headers": _RETRY_AFTER} if status == 503 else {})
+        | ({"headers": _RETRY_AFTER} if status in (429, 503) else {})
         for status in statuses
     }
 
@@ -89,6 +92,8 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     schemas["PictureBatch"]["properties"]["images"]["maxItems"] = settings.max_pictures
     form = made["paths"]["/v1/digits"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     form["properties"]["images"]["maxItems"] = settings.max_pictures
+    if settings.api_keys_file:
+        _ask_for_keys(made)
     identity = {"description": "The request's id: the caller's, or a new one.", "schema": {"type": "string"}}
     for path in made["paths"].values():
         for operation in path.values():
@@ -98,3 +103,19 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
                     response["description"] = http.HTTPStatus(int(status)).phrase
     made["components"]["schemas"] = dict(sorted(schemas.items()))
     return made
+
+
+def _ask_for_keys(made: dict[str, Any]) -> None:
+    """Two ways to send the key, and what is answered without one."""
+    made["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "The key as `Authorization: Bearer KEY`."},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key as `X-API-Key`."},
+    }
+    for path, operations in made["paths"].items():
+        for operation in () if needs_no_key(path) else operations.values():
+            operation["security"] = [{"bearer": []}, {"header": []}]
+            refusals = {str(status): response for status, response in problems(401, 429).items()}
+            refusals["401"]["headers"] = {
+                "WWW-Authenticate": {"description": "`Bearer`, as RFC 6750 has it.", "schema": {"type": "string"}}
+            }
+            operation["responses"] = dict(sorted((operation["responses"] | refusals).items()))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from service.errors import DigitsError, InvalidRequest, Unavailable
+from service.errors import DigitsError, InvalidRequest, RateUsedUp, Unauthorized, Unavailable
 from service.schemas import Fault, Problem
 from service.telemetry.logging import request_id
 
@@ -46,5 +46,9 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
 
 def respond_to(error: DigitsError, path: str) -> Response:
     """The response for an error, with `Retry-After` where trying again makes sense."""
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    headers = None
+    if isinstance(error, Unavailable | RateUsedUp):
+        headers = {"Retry-After": str(error.retry_after)}
+    elif isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"' if error.wrong else "Bearer"}  # RFC 6750
     return respond(problem_of(error, path), headers)

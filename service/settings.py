@@ -13,6 +13,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service import keys
 from service.errors import SettingsError
 
 PREFIX = "DIGITS_"
@@ -82,6 +83,12 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1", description="Proxies whose X-Forwarded-… headers are believed: addresses, networks, or *."
     )
+    api_keys_file: Path | None = Field(None, description="File of API keys, one a line; unset: no key is asked for.")
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^\s,/*]+(, *https?://[^\s,/*]+)*)?$",
+        description="Origins whose pages may ask from a browser, with commas between them, or *; unset: none.",
+    )
 
     @field_validator("runtime")
     @classmethod
@@ -90,6 +97,17 @@ class Settings(BaseSettings):
         if importlib.util.find_spec(RUNTIMES[runtime]) is None:
             raise PydanticCustomError("not_installed", "is not installed; install the extra {name}", {"name": runtime})
         return runtime
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        # Told once, too, and not by each worker.
+        try:
+            if file is not None:
+                keys.read(file)
+        except SettingsError as error:
+            raise PydanticCustomError("bad_keys", "{problem}", {"problem": error.detail}) from None
+        return file
 
     @classmethod
     def read(cls, **overrides: Any) -> Settings:

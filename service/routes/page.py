@@ -13,13 +13,12 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from service.headers import policy
+
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 # All that the page needs is served here; a picture is shown from memory (blob:, data:).
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
+_POLICY = policy(script_src="'self'", style_src="'self'", img_src="'self' data: blob:", connect_src="'self'")
 _ASK_AGAIN = {"Cache-Control": "no-cache"}  # and be told that nothing has changed: never an old script with a new page
 _REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 

@@ -123,6 +123,8 @@ def _form(body: bytes, content_type: str, name: str, limit: int) -> list[bytes]:
         raise MalformedRequest(f"The multipart body cannot be parsed: {error}.") from None
     if not ended and len(parts) <= limit + 1:
         raise MalformedRequest("The multipart body ends before its last boundary.")
+    if not ended:  # the last one's headers may not have been read to their end
+        names.pop()
     if "" in names:
         raise MalformedRequest("A part of the multipart body has no name.")
     if unknown := [part for part in dict.fromkeys(names) if part != name]:

@@ -2,6 +2,7 @@
 
 import { ask, MAX_BYTES, Problem, shrink, threshold } from "./client.js";
 import { Pad } from "./draw.js";
+import { followKey } from "./key.js";
 import { followMode, mode } from "./mode.js";
 import { selectAt, showDigits, showNumber } from "./number.js";
 import { showBoxes, showNothing, showProblem, showReading } from "./show.js";
@@ -240,5 +241,9 @@ addEventListener("drop", (event) => {
   giveFrom(event.dataTransfer, "There was no picture file in what was dropped.");
 });
 
+followKey(() => {
+  $("read").focus({ preventScroll: true }); // as above: the form goes away
+  read();
+});
 followMode(modeChanged);
 modeChanged();

@@ -1,5 +1,7 @@
 // Asks the service, and turns everything that can go wrong into one kind of error. Knows nothing of the page.
 
+import { authorization } from "./key.js";
+
 export const MAX_BYTES = 9_900_000; // the service's limit of 10 MB, less the form around the picture
 const SMALLER_SIDE = 3000;
 const PATIENCE_MS = 30_000;
@@ -8,6 +10,7 @@ const LONGEST_WAIT_S = 20;
 
 const BUSY = "The service is busy.";
 const TITLES = {
+  401: "The service asks for an API key.",
   408: "The picture did not arrive in time.",
   413: "The picture is too large.",
   415: "This is not a picture that Digits can read.",
@@ -32,7 +35,7 @@ export async function ask(path, picture, signal) {
   let body;
   try {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    response = await fetch(path, { method: "POST", body: form, signal: patience });
+    response = await fetch(path, { method: "POST", body: form, signal: patience, headers: authorization() });
     body = await response.json().catch((error) => {
       if (error instanceof SyntaxError) return null; // a proxy's page, perhaps
       throw error;
@@ -50,7 +53,8 @@ const thresholds = new Map(); // by version, which never changes
 /** The confidence below which this version of the model is unsure of a digit; `otherwise` where that is not to be had. */
 export async function threshold(version, otherwise) {
   if (!thresholds.has(version)) {
-    const response = await fetch(`v1/models/${version}`, { signal: AbortSignal.timeout(ASIDE_MS) }).catch(() => null);
+    const question = { signal: AbortSignal.timeout(ASIDE_MS), headers: authorization() };
+    const response = await fetch(`v1/models/${version}`, question).catch(() => null);
     const manifest = response?.ok ? await response.json().catch(() => null) : null;
     const found = manifest?.thresholds?.confidence;
     if (found === undefined) return otherwise;
@@ -91,7 +95,7 @@ function refused(response, body) {
   return new Problem(title, body?.detail ?? body?.title ?? `It answered with status ${status}.`, {
     status,
     retryable: status >= 500 || status === 408 || status === 429,
-    retryAfter: status === 503 && seconds <= LONGEST_WAIT_S ? Math.max(1, seconds) : null,
+    retryAfter: (status === 503 || status === 429) && seconds <= LONGEST_WAIT_S ? Math.max(1, seconds) : null,
     reference: body?.request_id ?? response.headers.get("X-Request-ID") ?? "",
   });
 }

@@ -40,14 +40,15 @@ export function showNothing(sentence = "Nothing to read yet.") {
   showImages(null);
 }
 
-/** `problem`: `{title, detail, reference, retryable}`, as client.js has it. */
-export function showProblem({ title, detail, reference, retryable }) {
+/** `problem`: `{title, detail, status, reference, retryable}`, as client.js has it. */
+export function showProblem({ title, detail, status, reference, retryable }) {
   showNothing("");
   $("result").dataset.status = "problem";
   $("problem-title").textContent = title;
   $("problem-detail").textContent = detail;
   $("problem-reference").textContent = reference ? `Request ${reference}` : "";
   $("retry").hidden = !retryable;
+  $("unlock").hidden = status !== 401;
   $("problem").hidden = false;
 }
 

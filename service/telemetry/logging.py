@@ -11,12 +11,14 @@ from typing import Literal
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that this code runs for; empty outside one."""
+key_name: ContextVar[str] = ContextVar("key_name", default="")
+"""The name of the API key that this request was sent with; empty without one."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
 
 
 class JSONFormatter(logging.Formatter):
-    """One object a line: `time`, `level`, `logger`, `message`, `request_id`, `exception`, and what `extra` gave."""
+    """One object a line: `time`, `level`, `logger`, `message`, `request_id`, `key_name`, `exception`, and what `extra` gave."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -28,6 +30,8 @@ class JSONFormatter(logging.Formatter):
         }
         if identity := request_id.get():
             line["request_id"] = identity
+        if key := key_name.get():
+            line["key_name"] = key
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -35,16 +39,14 @@ class JSONFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`time LEVEL logger: message [request id]`, and the traceback where there is one."""
+    """`time LEVEL logger: message [request id, key's name]`, and the traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback's."""
-        identity = request_id.get()
+        origin = ", ".join(filter(None, (request_id.get(), key_name.get())))
         # What callers send can be in a message; a line break in it must not look like another line of the log.
         message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
-        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}" + (
-            f" [{identity}]" if identity else ""
-        )
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}" + (f" [{origin}]" if origin else "")
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -57,6 +59,8 @@ def configure(style: Literal["console", "json"], level: str) -> None:
     # Ours has the request's id and its time; the parser would complain of each malformed body, which is answered 400.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # It would write down what pictures say of themselves: names, places, descriptions.
+    logging.getLogger("PIL").setLevel(max(logging.INFO, logging.getLevelName(level.upper())))
 
 
 def _time(record: logging.LogRecord) -> str:

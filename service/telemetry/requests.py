@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import DigitsError, Draining
 from service.problems import respond_to
 from service.state import State
-from service.telemetry.logging import request_id
+from service.telemetry.logging import key_name, request_id
 
 access = logging.getLogger("service.access")
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Requests:
 
         started = time.perf_counter()
         identity = _given_id(scope) or new_request_id()
-        token = request_id.set(identity)
+        token, key_token = request_id.set(identity), key_name.set("")
         method: str = scope["method"]
         if method == "HEAD":  # every GET can be asked so; the answer goes without its body
             scope = dict(scope, method="GET")
@@ -67,7 +67,6 @@ class Requests:
                 status = message["status"]
                 headers = message["headers"] = list(message.get("headers", ()))
                 headers.append((b"x-request-id", identity.encode()))
-                headers.append((b"x-content-type-options", b"nosniff"))
                 if self._state.draining:
                     headers.append((b"connection", b"close"))
             elif method == "HEAD":
@@ -102,6 +101,7 @@ class Requests:
                 extra = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2)}
                 access.info("%s %s %d %.1f ms", method, path, status, seconds * 1000, extra=extra)
             request_id.reset(token)
+            key_name.reset(key_token)
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from service.keys import parse
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def test_every_dependency_earns_its_place_in_a_line() -> None:
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
@@ -44,3 +45,30 @@ def test_the_readmes_make_commands_exist() -> None:
     named = re.findall(r"(?:`|^    )make ([a-z]+)", (ROOT / "README.md").read_text(), re.M)
     assert named
     assert set(named) <= set(targets)
+
+
+def test_every_threat_is_covered_by_tests_that_exist() -> None:
+    threats = (ROOT / "SECURITY.md").read_text().partition("## Threats")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in threats.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 15
+    for row in rows:
+        assert len(row) == 3, row
+        files = re.findall(r"`(tests/\S+\.py)`", row[2])
+        assert files, row
+        assert all((ROOT / file).exists() for file in files), row
+
+
+def test_what_is_installed_is_locked_with_hashes() -> None:
+    for name in ("requirements.txt", "requirements-slim.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        locked = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
+        assert locked
+        assert all("==" in package and "--hash=sha256:" in package for package in locked), name
+    assert "--require-hashes" in (ROOT / "deploy" / "install.sh").read_text()
+    assert "--require-hashes" in (ROOT / "Makefile").read_text()
+
+
+def test_the_example_of_a_file_of_keys_is_one() -> None:
+    text = (ROOT / "docs/settings.md").read_text().partition("## API keys")[2]
+    example = "\n".join(re.findall(r"^    (.+)$", text, re.M))
+    assert [(key.name, key.per_minute) for key in parse(example)] == [("forms", 600), ("nurse", None)]
