@@ -98,6 +98,20 @@ class RateUsedUp(RequestError):
         self.retry_after = retry_after
 
 
+class RequestTimeout(RequestError):
+    """The request did not arrive in time, its headers or its body."""
+
+    status = 408
+    title = "Request timeout"
+
+
+class HeadersTooLarge(RequestError):
+    """The request line and the headers have more bytes than the limit."""
+
+    status = 431
+    title = "Headers too large"
+
+
 class UnknownVersion(RequestError):
     """No such version of the model, or it was refused."""
 

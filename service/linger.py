@@ -8,6 +8,8 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER_SECONDS = 10.0
+REFUSED = "refused"
+"""The server sets it in the scope's `state` to the error for a body that will not be whole: the app gets it from `receive`."""
 
 
 class Linger:
@@ -25,12 +27,20 @@ class Linger:
         if scope["type"] != "http" or not has_body(scope):
             await self.app(scope, receive, send)
             return
+        state = scope.get("state", {})
         complete = answered = False
 
         async def receive_and_note() -> Message:
             nonlocal complete
             message = await receive()
             complete = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def receive_or_raise() -> Message:
+            message = await receive_and_note()
+            refused: Exception | None = state.pop(REFUSED, None)
+            if refused is not None:
+                raise refused
             return message
 
         async def send_but_end(message: Message) -> None:
@@ -43,7 +53,7 @@ class Linger:
                 answered = not message.get("more_body", False)
                 await send({**message, "more_body": True})
 
-        await self.app(scope, receive_and_note, send_but_end)
+        await self.app(scope, receive_or_raise, send_but_end)
         if answered:
             # Cancelled: the caller has left, or the server ends. Either way there is nothing to undo.
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):

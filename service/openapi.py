@@ -21,10 +21,12 @@ _WHEN = {
     400: "Malformed multipart or JSON",
     401: "No API key was sent, or a wrong one",
     404: "No such model version, or it was refused",
+    408: "The request did not arrive in time",
     413: "Body, picture area or number of pictures above the limit",
     415: "Another Content-Type, or no picture in an accepted format",
     422: "A field is missing, unknown or of the wrong type, or the picture is damaged",
     429: "The key's rate is used up: try again after `Retry-After` seconds",
+    431: "The request line and the headers are too large",
     500: "Our fault",
     503: "Overloaded, starting or draining: try again after `Retry-After` seconds",
 }
@@ -97,6 +99,8 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     identity = {"description": "The request's id: the caller's, or a new one.", "schema": {"type": "string"}}
     for path in made["paths"].values():
         for operation in path.values():
+            # The server itself answers so, whatever is asked.
+            operation["responses"] |= {str(status): response for status, response in problems(408, 431).items()}
             for status, response in operation["responses"].items():
                 response.setdefault("headers", {})["X-Request-ID"] = identity
                 if response.get("description") == "Successful Response":

@@ -1,4 +1,4 @@
-"""Our uvicorn server: it drains before it ends, and answers malformed HTTP the way the app answers errors."""
+"""Our uvicorn server: it drains before it ends, and then answers all that it has read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -14,73 +15,21 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.errors import MalformedRequest, SettingsError
+from service.errors import SettingsError
 from service.model.version import Model
-from service.problems import respond_to
+from service.protocol import Protocol
 from service.settings import Settings
 from service.state import State
-from service.telemetry.logging import request_id
-from service.telemetry.requests import LEFT, new_request_id
 
 log = logging.getLogger(__name__)
 
-
-class Protocol(HttpToolsProtocol):
-    """One connection. Ends the work for a caller who has left, which uvicorn would do to its end."""
-
-    _running: tuple[Any, asyncio.Task[None]] | None = None
-    _broken = False
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes have come; after some that are no HTTP none are looked at."""
-        if not self._broken:
-            super().data_received(data)
-
-    def send_400_response(self, msg: str) -> None:
-        """Instead of uvicorn's plain text, and only where no other answer is on its way: that one is given first."""
-        self._broken = True
-        if self.pipeline and self.cycle.more_body:  # the last one's body is what is broken
-            self.pipeline.popleft()
-        last = self.pipeline[0][0] if self.pipeline else self._running and self._running[0]
-        if last and not last.response_complete and (last.response_started or not last.more_body):
-            last.keep_alive = False
-            last.more_body = False  # of a body that was not read to its end, no more will come
-            last.message_event.set()
-            return
-        token = request_id.set(new_request_id())
-        response = respond_to(MalformedRequest("The request is not valid HTTP."), "")
-        headers = [
-            *self.server_state.default_headers,
-            *response.raw_headers,
-            (b"x-request-id", request_id.get().encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers), b"", b""]
-        self.transport.write(b"\r\n".join(lines) + response.body)
-        self.transport.close()
-        request_id.reset(token)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The caller has left, or has got the answer."""
-        super().connection_lost(exc)
-        running = self._running
-        if running is not None and not running[0].response_complete:
-            running[0].scope["state"][LEFT] = True
-            running[1].cancel()
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        # As uvicorn's own, which keeps no hold on the task.
-        task = self.loop.create_task(cycle.run_asgi(app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
-        self._running = (cycle, task)
+MAX_TURNS = 100
+"""Of the event loop, at the end, for those who still come."""
 
 
 class Server(uvicorn.Server):
@@ -107,6 +56,34 @@ class Server(uvicorn.Server):
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes the listener, lets what is in flight end, and then the app."""
+        self._state.draining = True  # every answer says that it is the connection's last
+        # Closing a listener resets the connections that wait in it. They are let in first, and no queue forms anew.
+        for listening in sockets or ():
+            listening.listen(0)
+            for _ in range(MAX_TURNS):
+                await _turn()
+                if not _readable(listening):
+                    break
+            listening.close()
+        for server in self.servers:
+            server.close()
+        await _turn()
+        await super().shutdown(sockets)
+
+
+async def _turn() -> None:
+    """Lets the event loop look at all sockets once, and call whom that concerns."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def _readable(listening: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -147,7 +124,7 @@ def make_server(app: FastAPI) -> Server:
     settings = state.settings
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=cast(Any, functools.partial(Protocol, state)),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(64, ge=1, description="Pictures that go through the model at once, at most.")
     drain_seconds: float = Field(2.0, ge=0, le=3600, description="How long SIGTERM leaves the socket open.")
     shutdown_seconds: int = Field(30, ge=1, description="How long requests in flight may take after that.")
+    request_seconds: float = Field(
+        30.0, gt=0, le=3600, description="How long a request may take to arrive, its headers and body together."
+    )
     keep_alive_seconds: int = Field(75, ge=1, description="How long an idle connection is kept.")
     log_format: Literal["console", "json"] = Field("console", description="For people, or one JSON object a line.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")

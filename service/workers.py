@@ -47,7 +47,7 @@ class _Supervisor:
         self._settings = settings
         self._listening = listening
         self._workers: dict[int, SpawnProcess] = {}
-        self._ending = False
+        self._ending = self._starting = False
 
     def run(self) -> None:
         for sig in (signal.SIGTERM, signal.SIGINT):
@@ -64,10 +64,13 @@ class _Supervisor:
         worker = multiprocessing.get_context("spawn").Process(
             target=_work, args=(self._settings, self._listening, number), name=f"worker-{number}", daemon=True
         )
+        self._starting = True
         worker.start()
+        self._starting = False
         self._workers[number] = worker
         if self._ending:  # the signal came while it was being started
             worker.terminate()
+            self._listening.close()
 
     def _ended(self, number: int, worker: SpawnProcess) -> None:
         del self._workers[number]
@@ -81,6 +84,9 @@ class _Supervisor:
 
     def _forward(self, sig: int, frame: FrameType | None) -> None:
         self._ending = True
+        if not self._starting:
+            # The workers have it still, for as long as they drain; once they close it nobody is to be let in.
+            self._listening.close()
         for worker in list(self._workers.values()):
             if worker.pid is not None and worker.exitcode is None:
                 os.kill(worker.pid, sig)

@@ -16,6 +16,7 @@ from service.errors import DigitsError, Draining
 from service.problems import respond_to
 from service.state import State
 from service.telemetry.logging import key_name, request_id
+from service.telemetry.metrics import Metrics
 
 access = logging.getLogger("service.access")
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ CLIENT_LEFT = 499
 """The status that logs and metrics show when there was nobody left to answer (nginx' custom)."""
 LEFT = "caller_left"
 """The server sets it in the scope's `state` when the connection is lost."""
+FOLLOWED = "followed"
+"""The server sets it in the scope's `state` when another request waits behind this one on the connection."""
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -67,7 +70,7 @@ class Requests:
                 status = message["status"]
                 headers = message["headers"] = list(message.get("headers", ()))
                 headers.append((b"x-request-id", identity.encode()))
-                if self._state.draining:
+                if self._state.draining and not scope.get("state", {}).get(FOLLOWED, False):
                     headers.append((b"connection", b"close"))
             elif method == "HEAD":
                 message = {"type": "http.response.body", "more_body": message.get("more_body", False)}
@@ -97,11 +100,20 @@ class Requests:
             metrics.in_flight.dec()
             metrics.request(getattr(scope.get("route"), "path", "none"), method, status, seconds)
             if access.isEnabledFor(logging.INFO):
-                path = _path(scope)
-                extra = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2)}
-                access.info("%s %s %d %.1f ms", method, path, status, seconds * 1000, extra=extra)
+                _log(method, _path(scope), status, seconds)
             request_id.reset(token)
             key_name.reset(key_token)
+
+
+def note_refused(metrics: Metrics, status: int, seconds: float) -> None:
+    """Logs and counts what the server has answered by itself: a request whose method and path are not known for sure."""
+    metrics.request("none", "-", status, seconds)
+    _log("-", "-", status, seconds)
+
+
+def _log(method: str, path: str, status: int, seconds: float) -> None:
+    extra = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2)}
+    access.info("%s %s %d %.1f ms", method, path, status, seconds * 1000, extra=extra)
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,7 @@ from service.reading.types import Thresholds
 from service.settings import Settings
 from tests.service.checks import Observed
 from tests.service.fakes import FakeModel, opener, publish
+from tests.service.live import Process
 from tests.service.number_fakes import fake_numbers, fill
 from tests.service.version_fakes import Make, Service
 
@@ -138,3 +139,19 @@ async def client(app: FastAPI, model: FakeModel) -> AsyncIterator[httpx.AsyncCli
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digits") as client:
             yield client
             model.gate.set()
+
+
+@pytest.fixture
+def start(published: Path) -> Iterator[Callable[..., Process]]:
+    """Starts `serve` with the fake model in a process of its own, and waits until it is ready."""
+    started: list[Process] = []
+
+    def starter(seconds: float = 0, decode: float = 0, **settings: object) -> Process:
+        started.append(Process(published, seconds, decode, **settings))
+        started[-1].wait()
+        return started[-1]
+
+    yield starter
+    for each in started:
+        each.process.kill()
+        each.process.communicate()

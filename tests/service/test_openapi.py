@@ -83,7 +83,7 @@ def test_every_operation_field_and_parameter_is_described() -> None:
 def test_every_problem_is_a_problem() -> None:
     for path in DOCUMENT["paths"].values():
         for operation in path.values():
-            assert "500" in operation["responses"]
+            assert {"408", "431", "500"} <= set(operation["responses"])
             for status, response in operation["responses"].items():
                 assert "X-Request-ID" in response["headers"]
                 assert ("Retry-After" in response["headers"]) == (status == "503")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.app import create_app
 from service.errors import SettingsError
-from service.server import bind, make_server, url_of
+from service.server import bind, url_of
 from service.settings import Settings
 from tests.service.checks import RAW
-from tests.service.fakes import ONE, FakeModel, opener
-
-ROOT = Path(__file__).parents[2]
+from tests.service.fakes import ONE, FakeModel
+from tests.service.live import GOOD, connect, read_all, serving, talk
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +27,8 @@ def model() -> FakeModel:
 @pytest.fixture(scope="module")
 def live(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
     """The address of a server on a thread of this process, for all tests here: it takes a moment to end."""
-    settings = Settings(artifacts=published, port=0, max_body_bytes=100_000)
-    server = make_server(create_app(settings, open_model=opener(model)))
-    listening = bind(settings)
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    url = httpx.URL(url_of(listening))
-    while httpx.get(url.join("/readyz")).status_code != 200:
-        time.sleep(0.02)
-    yield url
-    server.should_exit = True
-    thread.join(10)
-
-
-def talk(url: httpx.URL, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Sends bytes and reads until the server closes: status, headers, body."""
-    with socket.create_connection((url.host, url.port or 80), timeout=5) as connection:
-        connection.sendall(request)
-        answer = b""
-        while data := connection.recv(65536):
-            answer += data
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    return int(status.split()[1]), headers, body
+    with serving(Settings(artifacts=published, port=0, max_body_bytes=100_000), model) as (url, _):
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -99,13 +73,13 @@ def test_a_body_that_is_too_long_in_chunks_is_answered_although_it_is_sent_to_it
 
 
 def test_whoever_asks_before_sending_a_body_that_is_too_long_need_not_send_it(live: httpx.URL) -> None:
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(post("Content-Length: 20000000", more="Expect: 100-continue\r\n"))
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
 def test_whoever_asks_before_sending_a_good_body_is_told_to_go_on(live: httpx.URL) -> None:
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(post(f"Content-Length: {len(ONE)}", more="Expect: 100-continue\r\n"))
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(ONE)
@@ -124,7 +98,7 @@ def test_an_early_answer_is_told_of_as_it_was_given_and_without_the_time_that_th
     live: httpx.URL, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service.access")
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(post("Content-Length: 90000", path="/v1/early"))
         assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
         assert "digits_http_requests_in_flight 1.0" in httpx.get(live.join("/metrics")).text  # the scrape itself
@@ -148,26 +122,21 @@ def test_the_head_of_a_page_has_no_body(live: httpx.URL) -> None:
     assert int(headers["content-length"]) > 0
 
 
-GOOD = f"POST /v1/digit HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: {len(ONE)}\r\n\r\n".encode() + ONE
-
-
 @pytest.mark.parametrize(
     "garbage", [b"no http\r\n\r\n", post("Transfer-Encoding: chunked") + b"ZZ\r\n", post("Host x")]
 )
 @pytest.mark.parametrize("count", [1, 2])
 def test_what_is_asked_before_garbage_is_answered(live: httpx.URL, garbage: bytes, count: int) -> None:
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(GOOD * count + garbage)
         connection.sendall(GOOD)  # nobody can know where this begins
-        answer = b""
-        while data := connection.recv(65536):
-            answer += data
+        answer = read_all(connection)
     assert answer.count(b"HTTP/1.1 200 ") == answer.count(b"HTTP/1.1 ") == count
     assert answer.count(b"connection: close") == 1
 
 
 def test_garbage_behind_an_answered_request_is_malformed(live: httpx.URL) -> None:
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(GOOD)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"no http\r\n\r\n")
@@ -176,7 +145,7 @@ def test_garbage_behind_an_answered_request_is_malformed(live: httpx.URL) -> Non
 
 
 def test_garbage_in_a_body_that_nobody_waits_for_ends_the_connection(live: httpx.URL) -> None:
-    with socket.create_connection((live.host, live.port or 80), timeout=5) as connection:
+    with connect(live) as connection:
         connection.sendall(post("Transfer-Encoding: chunked", path="/nothing"))
         assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
         connection.sendall(b"ZZ\r\n")
@@ -192,7 +161,7 @@ def test_the_work_for_a_caller_who_has_left_is_dropped(
     request = post(f"Content-Length: {len(ONE)}") + ONE
     connections = []
     for _ in range(2):
-        connections.append(socket.create_connection((live.host, live.port or 80), timeout=5))
+        connections.append(connect(live))
         connections[-1].sendall(request)
         while not model.batches:
             time.sleep(0.01)

@@ -1,0 +1,226 @@
+"""One HTTP connection: limits on what may arrive and how long it may take, and errors that look as the app's do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.errors import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout
+from service.headers import ALWAYS
+from service.linger import LINGER_SECONDS, REFUSED
+from service.problems import respond_to
+from service.state import State
+from service.telemetry.logging import request_id
+from service.telemetry.requests import FOLLOWED, LEFT, new_request_id, note_refused
+
+MAX_HEAD_BYTES = 32_768
+"""Bytes that the request line and the headers of a request may have, and those that may follow a body in chunks."""
+
+QUIET_SECONDS = 0.5
+"""Whoever has been active since may be about to ask: the connection is not closed under the request when the server ends."""
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, bounded in bytes and in time. Ends the work for a caller who has left, which uvicorn would do to its end."""
+
+    def __init__(self, state: State, **given: Any) -> None:
+        super().__init__(**given)
+        self._state = state
+        self._running: tuple[Any, asyncio.Task[None]] | None = None
+        self._broken = False
+        self._begun = self._headed = False  # a request is here in part; its headers are
+        self._fields: int | None = 0  # bytes of headers, or of what may become such; None: within a body
+        self._size = 0  # of the bytes at hand
+        self._since = self._active = 0.0  # the first byte of a request; the last thing that happened
+        self._clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody has come, and has a request's time to say something."""
+        super().connection_made(transport)
+        self._active = self.loop.time()
+        self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come; after some that cannot be used none are looked at."""
+        if self._broken:
+            return
+        self._active = self.loop.time()
+        self._size = len(data)
+        if self._fields is not None:
+            self._fields += self._size
+        super().data_received(data)
+        if self._fields is not None and self._fields > MAX_HEAD_BYTES:
+            self._refuse(_too_large())
+        # What is whole has no clock: most requests come in one piece. Stray line breaks between requests are nothing whole.
+        if self._clock is None and not self._broken and (self._begun or not self._busy()):
+            self._start_clock()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._begun, self._headed = True, False
+        self._since = self._active
+        self._stop_clock()
+
+    def on_headers_complete(self) -> None:
+        """Headers are complete: the app is called, or the request waits behind others."""
+        # What has come with them is not told apart from them yet, so they are measured where they may be too large.
+        if (self._fields or 0) + self._size > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES:
+            self._refuse(_too_large())
+            raise ValueError  # nothing else stops the parser
+        before = self.cycle
+        super().on_headers_complete()
+        if self.pipeline:
+            before.scope["state"][FOLLOWED] = True
+        self.headers = []  # what follows a body in chunks is no part of the request
+        self._headed = True
+        self._fields = None
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins, or what follows the last."""
+        self._fields = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._fields = None
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        self._begun = False
+        self._fields = 0
+        self._stop_clock()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        self._active = self.loop.time()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has left, or has got the answer."""
+        self._stop_clock()
+        super().connection_lost(exc)
+        if self._busy() and self._running is not None:
+            self._running[0].scope["state"][LEFT] = True
+            self._running[1].cancel()
+
+    def shutdown(self) -> None:
+        """The listener is closed. What has been asked is answered still, and says that it is the last."""
+        if not self._busy():
+            quiet = self.loop.time() - self._active
+            self.loop.call_later(max(0.0, QUIET_SECONDS - quiet), self._end)
+        elif self._running is not None and self._running[0].response_started and not self.pipeline:
+            self._running[0].keep_alive = False  # too late to say so; the others do, as the service drains
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser has found something that is no HTTP, or has been stopped."""
+        self._refuse(MalformedRequest("The request is not valid HTTP."))
+
+    def _refuse(self, error: RequestError) -> None:
+        """Takes no more. Answers `error` only where no other answer is on its way: that one is given first."""
+        if self._broken or self.transport.is_closing():
+            return
+        self._broken = True
+        self._stop_clock()
+        if self.pipeline and self.cycle.more_body:  # the last one's body is what is broken
+            self.pipeline.popleft()
+        last = self.pipeline[0][0] if self.pipeline else self._running and self._running[0]
+        if not last or last.response_complete:
+            self._answer(error)
+            return
+        if last.more_body and not last.response_started:  # the app waits for the body
+            last.scope["state"][REFUSED] = error
+        last.transport = _Lingering(self)
+        last.keep_alive = False
+        last.more_body = False  # of a body that was not read to its end, no more will come
+        last.message_event.set()
+
+    def _answer(self, error: RequestError) -> None:
+        """Answers what no app has seen."""
+        token = request_id.set(new_request_id())
+        response = respond_to(error, "")
+        headers = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            (b"x-request-id", request_id.get().encode()),
+            *ALWAYS,
+            (b"connection", b"close"),
+        ]
+        lines = [*(name + b": " + value for name, value in headers), b"", b""]
+        self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(lines) + bytes(response.body))
+        since = self._since if self._begun else self._active
+        note_refused(self._state.metrics, error.status, self.loop.time() - since)
+        request_id.reset(token)
+        self.linger()
+
+    def linger(self) -> None:
+        """Closes as `Linger` does: after the last answer, but not on unread bytes, which would take it back."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self._clock = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _late(self) -> None:
+        """A request has not arrived in time, or there was none."""
+        self._clock = None
+        if not self._begun:
+            self._end()
+        elif not self._headed:
+            self._refuse(_too_late())
+        elif self.pipeline:  # it is not read on before those ahead of it are answered
+            self._start_clock()
+        elif not self.cycle.response_started:  # else it was answered early, and `Linger` has a limit of its own
+            self.cycle.scope["state"][REFUSED] = _too_late()
+            self.cycle.message_event.set()
+
+    def _end(self) -> None:
+        """Closes a connection on which nothing waits for an answer."""
+        if self._busy():
+            return
+        if self._begun and not self._broken:
+            self._refuse(_too_late())
+            self.loop.call_later(QUIET_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+    def _busy(self) -> bool:
+        """Whether something has been asked that is not answered yet."""
+        return self._running is not None and not self._running[0].response_complete
+
+    def _head_bytes(self) -> int:
+        """Those of the headers that have arrived, nearly: blanks around values are not in it."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _start_clock(self) -> None:
+        self._clock = self.loop.call_later(self._state.settings.request_seconds, self._late)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        # As uvicorn's own, which keeps no hold on the task.
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+        self._running = (cycle, task)
+
+
+class _Lingering:
+    """Instead of the transport of an answer that is a connection's last, while the caller may still be sending."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.linger
+
+
+def _too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(f"The request line and the headers may have {MAX_HEAD_BYTES} bytes.")
+
+
+def _too_late() -> RequestTimeout:
+    return RequestTimeout("The request did not arrive in time.")
