@@ -15,6 +15,7 @@ from trainer.data import Mnist, load_mnist
 
 ROOT = Path(__file__).parent.parent
 RECIPE = [
+    "--line-epochs", "0",
     "--epochs", "6", "--teacher-epochs", "2", "--students", "2", "--batch-size", "32", "--validation", "300",
     "--precision", "float32", "--any-data",
 ]  # fmt: skip

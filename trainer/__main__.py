@@ -8,14 +8,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from trainer.commands import add_calibrate, add_lines, add_pictures
+from trainer import line_fit, lines
+from trainer.commands import add_calibrate, add_line_epochs, add_lines, add_pictures, checked_recipe, line_recipe
 from trainer.data import Mnist
 from trainer.errors import DataError, TrainerError
+from trainer.lines import Lines
 from trainer.manifest import libraries, source_commit
 from trainer.npz import Pictures, load_pictures
-from trainer.recipe import QUICK, Recipe
+from trainer.recipe import QUICK
 from trainer.runs import Run, RunConfig
 
 # What the command line can set of the recipe.
@@ -64,9 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="of the students")
     train.add_argument("--teacher-epochs", type=int, metavar="EPOCHS")
     train.add_argument("--students", type=int, metavar="N", help="trained side by side; the best of them is released")
+    add_line_epochs(train)
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)
-    train.add_argument("--limit", type=int, metavar="N", help="train on N of MNIST's pictures only")
+    train.add_argument(
+        "--limit", type=int, metavar="N", help="train on N of MNIST's pictures, and N lines an epoch, only"
+    )
     train.add_argument("--validation", type=int, metavar="N", help="pictures held out of the training set")
     train.add_argument("--precision", choices=("auto", "bfloat16", "float32"))
 
@@ -155,8 +158,25 @@ def _train(arguments: argparse.Namespace) -> None:
         run = Run.start(arguments.run, config)
     with run.held():
         students, history = fit.train(run, pool)
-        version = export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured)
+        reader = _reader(run, mnist, arguments.artifacts, train=True)
+        version = export.publish(
+            run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured, lines=reader
+        )
         run.published(int(version.name))
+
+
+def _reader(run: Run, mnist: Mnist, artifacts: Path, *, train: bool) -> Lines | None:
+    """The run's own reader of lines, trained in a folder of its own within the run's; else that of the newest version."""
+    folder = run.folder / "lines"
+    if not (folder / "run.json").exists():
+        if run.config.recipe.lines is None or not train:
+            return lines.of_newest(artifacts)
+        Run.start(folder, run.config)
+    own = Run.open(folder)
+    if train:
+        with own.held():
+            line_fit.train_lines(own, mnist)
+    return lines.of_run(own, mnist)
 
 
 def _labelled(paths: list[Path]) -> list[Pictures]:
@@ -174,13 +194,11 @@ def _config(arguments: argparse.Namespace, data_sha256: dict[str, str]) -> RunCo
     given = {name: value for name in _RECIPE if (value := getattr(arguments, name)) is not None}
     words = ["--quick"] if arguments.quick else []
     words += [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
+    words += [] if arguments.line_epochs is None else [f"--line-epochs {arguments.line_epochs}"]
     words += [f"--extra {' '.join(shlex.quote(path.name) for path in arguments.extra)}"] if arguments.extra else []
-    given = (QUICK if arguments.quick else {}) | given
-    try:
-        recipe = Recipe.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TrainerError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
+    no_lines = {"lines": None} if arguments.line_epochs == 0 else line_recipe(arguments)
+    given = (QUICK if arguments.quick else no_lines) | given
+    recipe = checked_recipe(given)
     return RunConfig(
         recipe=recipe,
         given=given,
@@ -206,7 +224,10 @@ def _export(arguments: argparse.Namespace) -> None:
     students, history = fit.students_of(run)
     pool = make_pool(mnist, run.config.recipe, extra)
     served = load_served(arguments.served) if arguments.served else None
-    export.publish(run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured, served)
+    reader = _reader(run, mnist, arguments.artifacts, train=False)
+    export.publish(
+        run, students, history, pool, mnist, arguments.artifacts, arguments.verify, measured, served, lines=reader
+    )
 
 
 if __name__ == "__main__":

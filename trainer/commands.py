@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainer.errors import TrainerError
-from trainer.recipe import Recipe
+from trainer.recipe import LineRecipe, Recipe
 
 _NPZ = "written by `service read … --npz`; may be given again"
 
@@ -68,7 +68,8 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
         action="store_true",
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
-    parser.add_argument("--line-epochs", type=int, metavar="EPOCHS", help="in one round, instead of the recipe's")
+    add_line_epochs(parser)
+    parser.add_argument("--limit", type=int, metavar="N", help="train on N lines an epoch only")
     parser.add_argument("--seed", type=int, help="the one that was given to train")
     parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
     parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"))
@@ -76,6 +77,26 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
         "--measure", type=Path, nargs="+", default=[], metavar="FILE", help=f"pictures to report on, {_NPZ}"
     )
     return parser
+
+
+def add_line_epochs(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that sets how long the reader of lines is trained."""
+    parser.add_argument(
+        "--line-epochs",
+        type=int,
+        metavar="EPOCHS",
+        help="of the reader of lines, in one round; 0: keep the newest version's",
+    )
+
+
+def line_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line sets of the recipe's `lines`; nothing where it does not."""
+    changed: dict[str, Any] = {}
+    if arguments.line_epochs is not None:
+        changed |= {"rounds": (arguments.line_epochs,), "rates": (1.0,)}
+    if arguments.limit is not None:
+        changed |= {"chunks": 1, "lines": min(arguments.limit, LineRecipe().lines)}
+    return {"lines": changed} if changed else {}
 
 
 def _share(text: str) -> float:
@@ -90,7 +111,7 @@ def _pictures(arguments: argparse.Namespace) -> None:
     from trainer.data import load_mnist
 
     given = {name: getattr(arguments, name) for name in ("seed", "validation") if getattr(arguments, name) is not None}
-    recipe = _recipe(given)
+    recipe = checked_recipe(given)
     count = pictures.run(load_mnist(arguments.data, check=not arguments.any_data), recipe, arguments.out)
     print(f"{arguments.out}: {count:,} pictures, with their labels in labels.csv")
 
@@ -138,11 +159,13 @@ def _lines(arguments: argparse.Namespace) -> None:
     given: dict[str, Any] = {
         name: value for name in ("seed", "validation", "precision") if (value := getattr(arguments, name)) is not None
     }
-    if arguments.line_epochs is not None:
-        given["lines"] = {"rounds": (arguments.line_epochs,), "rates": (1.0,)}
-    recipe = _recipe(given)
-    words = [f"--{name} {value}" for name, value in given.items() if name != "lines"]
-    words += [f"--line-epochs {arguments.line_epochs}"] if arguments.line_epochs is not None else []
+    words = [
+        f"--{name.replace('_', '-')} {value}"
+        for name in ("seed", "validation", "precision", "line_epochs", "limit")
+        if (value := getattr(arguments, name)) is not None
+    ]
+    given |= line_recipe(arguments)
+    recipe = checked_recipe(given)
     if arguments.resume:
         Run.put_aside_published(arguments.run)
     if arguments.resume and (arguments.run / "run.json").exists():
@@ -171,7 +194,8 @@ def _lines(arguments: argparse.Namespace) -> None:
         run.published(int(folder.name))
 
 
-def _recipe(given: dict[str, Any]) -> Recipe:
+def checked_recipe(given: dict[str, Any]) -> Recipe:
+    """The recipe with these fields set. Raises `TrainerError`, which names the option that cannot be."""
     try:
         return Recipe.model_validate(given)
     except ValidationError as error:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainer.data import Mnist
 from trainer.errors import TrainerError
 from trainer.line_model import BLANK, STEP, LineTower, build_lines
-from trainer.line_pool import Sources, batches, chunks, sources, write_chunk
+from trainer.line_pool import Sources, batches, chunks, lines_recipe, sources, write_chunk
 from trainer.progress import say
 from trainer.recipe import LineRecipe, Recipe
 from trainer.runs import Run
@@ -41,7 +41,8 @@ def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
 
     Returns the Keras model with averaged weights, float32, and the history, a row an epoch. Raises `RunError`.
     """
-    recipe, lines = run.config.recipe, run.config.recipe.lines
+    recipe = run.config.recipe
+    lines = lines_recipe(recipe)
     tower = LineTower(lines, run.config.precision)
     state, history = run.newest()
     if history:
@@ -85,7 +86,7 @@ def lines_of(run: Run) -> tuple[Any, History]:
     state, history = run.newest()
     if not history:
         raise TrainerError(f"{run.folder}: has no finished epoch of lines yet")
-    model = build_lines(run.config.recipe.lines, "float32")
+    model = build_lines(lines_recipe(run.config.recipe), "float32")
     model.set_weights([array for name, array in sorted(state.items()) if name.startswith("average_")])
     return model, history
 
@@ -93,7 +94,7 @@ def lines_of(run: Run) -> tuple[Any, History]:
 def held_out_lines(mnist: Mnist, recipe: Recipe) -> list[Written]:
     """Lines of digits that are not trained on."""
     given: Sources = sources(mnist, recipe, held_out=True)
-    return write_chunk(given, recipe, _HELD_OUT, recipe.lines.validation, plain=True)
+    return write_chunk(given, recipe, _HELD_OUT, lines_recipe(recipe).validation, plain=True)
 
 
 def of_model(model: Any) -> Answer:

@@ -51,7 +51,8 @@ def sources(mnist: Mnist, recipe: Recipe, *, held_out: bool = False) -> Sources:
     chosen, held = split(mnist.train_labels, recipe.seed, recipe.validation)
     taken = held if held_out else chosen
     images, labels = mnist.train_images[taken], mnist.train_labels[taken]
-    lines, stream = recipe.lines, [recipe.lines.seed, _HELD_OUT if held_out else 0]
+    lines = lines_recipe(recipe)
+    stream = [lines.seed, _HELD_OUT if held_out else 0]
     ten = np.arange(max(1, 6 * lines.drawn_digits // (4 if held_out else 1))) % 10
     few = np.arange(max(1, 4 * lines.printed_digits // (4 if held_out else 1))) % 10
     return Sources(
@@ -64,7 +65,7 @@ def sources(mnist: Mnist, recipe: Recipe, *, held_out: bool = False) -> Sources:
 
 def write_chunk(given: Sources, recipe: Recipe, number: int, count: int, *, plain: bool = False) -> list[Written]:
     """Chunk `number`: `count` lines. `plain`: of digits as they are; else each is distorted."""
-    lines = recipe.lines
+    lines = lines_recipe(recipe)
     rng = np.random.default_rng([lines.seed, _TAKEN, number])
     wanted = (
         (given.mnist, lines.mnist_digits),
@@ -152,4 +153,11 @@ def _begin(given: Sources, recipe: Recipe) -> None:
 
 def _chunk(number: int) -> list[Written]:
     given, recipe = _beside[0]
-    return write_chunk(given, recipe, number, recipe.lines.lines)
+    return write_chunk(given, recipe, number, lines_recipe(recipe).lines)
+
+
+def lines_recipe(recipe: Recipe) -> LineRecipe:
+    """How the recipe trains its reader of lines; there must be one."""
+    if recipe.lines is None:
+        raise ValueError("the recipe trains no reader of lines")
+    return recipe.lines

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from trainer.data import Mnist
 from trainer.errors import TrainerError
 from trainer.line_fit import Answer, ask, best_text, held_out_lines, lines_of, measure, of_model
 from trainer.line_model import BLANK
+from trainer.line_pool import lines_recipe
 from trainer.manifest import LineMeasurement, LineReader, Manifest
 from trainer.metrics import ece as calibration_error
 from trainer.progress import say
@@ -38,8 +40,8 @@ class Lines:
 def of_run(run: Run, mnist: Mnist) -> Lines:
     """As the run's newest checkpoint left it, calibrated on lines of digits that were held out. Raises as `lines_of`."""
     model, history = lines_of(run)
-    recipe = run.config.recipe
-    held_out = held_out_lines(mnist, recipe)
+    recipe = lines_recipe(run.config.recipe)
+    held_out = held_out_lines(mnist, run.config.recipe)
     answer = of_model(model)
     given = ask(answer, held_out)
     temperature, ece = fit_temperature(given, held_out)
@@ -58,7 +60,7 @@ def of_run(run: Run, mnist: Mnist) -> Lines:
         temperature=temperature,
         command=run.config.command,
         source_commit=run.config.source_commit,
-        lines_seen=len(history) * recipe.lines.chunks * recipe.lines.lines,
+        lines_seen=len(history) * recipe.chunks * recipe.lines,
         validation=LineMeasurement(
             lines=len(held_out), accuracy=marks.lines, apart=marks.apart, none=marks.none, ece=ece
         ),
@@ -79,6 +81,19 @@ def of_artifact(artifact: Path, manifest: Manifest) -> Lines | None:
         return dict(loaded.signatures[SIGNATURE](lines=images))  # a closure: a signature does not keep its model alive
 
     return Lines(network, manifest.lines)
+
+
+def of_newest(root: Path) -> Lines | None:
+    """That of the highest version below `root` that has one."""
+    for number in sorted((int(path.name) for path in root.glob("[1-9]*") if path.name.isdecimal()), reverse=True):
+        folder = root / str(number)
+        try:
+            manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        except (OSError, ValidationError):
+            continue  # whoever publishes a version needs none but its own to be whole
+        if manifest.lines is not None:
+            return of_artifact(folder, manifest)
+    return None
 
 
 def load(artifact: Path) -> Answer:

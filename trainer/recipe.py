@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,7 +45,7 @@ class LineRecipe(_Frozen):
     filters: tuple[int, int, int, int, int, int] = (32, 32, 64, 64, 96, 128)
     features: int = 160
     context: int = 2
-    rounds: tuple[int, ...] = Field((12, 12), min_length=1)
+    rounds: tuple[Annotated[int, Field(ge=1)], ...] = Field((12, 10), min_length=1)
     rates: tuple[float, ...] = (1.0, 0.5)
     chunks: int = Field(10, ge=1)
     lines: int = Field(4_096, ge=1)
@@ -140,7 +140,7 @@ class Recipe(_Frozen):
     wrong_of_ok: float = 0.0002
     coverage: float = 0.986
 
-    lines: LineRecipe = LineRecipe()
+    lines: LineRecipe | None = LineRecipe()  # None: the reader of lines is the one of the newest version
 
 
 QUICK = {
@@ -151,5 +151,6 @@ QUICK = {
     "drawn_share": 0.1,
     "cut_share": 0.0,
     "outlier_share": 0.15,
+    "lines": None,
 }
-"""What `train --quick` changes: one student learns from labels alone."""
+"""What `train --quick` changes: one student learns from labels alone, and lines are not learned anew."""
