@@ -139,7 +139,7 @@ def closing_strokes(line: Line, rng: Random) -> None:
             line.stroke(
                 np.stack([x, y + wave * np.sin(x * rng.uniform(0.1, 0.7)) + rng.normal(0, 0.05) * (x - left)], 1)
             )
-    elif kind < 0.8:
+    elif kind < 0.92:
         lean, size = rng.uniform(0, 6), rng.uniform(8, 13)
         for k in (0, 1):
             place, level = left + 5 + 5 * k, middle - 3 + 6 * k

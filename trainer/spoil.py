@@ -22,9 +22,9 @@ def spoilt(picture: Image, rng: Random) -> Image:
         share = rng.uniform(0, 0.8 if thicker else 0.45)
         other = cv2.dilate(out, cross) if thicker else cv2.erode(out, cross)
         out = (1 - share) * out + share * other
-    if rng.random() < 0.12:
+    if rng.random() < 0.06:
         out = _pattern(out, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         out = _rulings(out, rng)
     if rng.random() < 0.2:
         small = rng.uniform(0.4, 0.9)
@@ -35,11 +35,11 @@ def spoilt(picture: Image, rng: Random) -> Image:
         out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.1))
     if rng.random() < 0.3:
         out = 255 * np.clip(out / 255 * rng.uniform(0.6, 1.6), 0, 1) ** np.exp(rng.uniform(-0.7, 0.7))
-    if rng.random() < 0.15:
-        out = np.where(out > rng.uniform(60, 180), 255.0, 0.0)
-    elif rng.random() < 0.25:
-        out = out + rng.normal(0, rng.uniform(3, 30), out.shape)
     if rng.random() < 0.1:
+        out = np.where(out > rng.uniform(60, 180), 255.0, 0.0)
+    elif rng.random() < 0.12:
+        out = out + rng.normal(0, rng.uniform(3, 30), out.shape)
+    if rng.random() < 0.05:
         for _ in range(int(rng.integers(1, 4))):
             size = int(rng.integers(2, 6))
             y, x = int(rng.integers(0, out.shape[0] - size)), int(rng.integers(0, max(1, out.shape[1] - size)))
@@ -65,7 +65,7 @@ def _rulings(out: Floats, rng: Random) -> Floats:
     layer = np.zeros(out.shape, np.uint8)
     width = out.shape[1]
     level = int(rng.uniform(80, 256))
-    if rng.random() < 0.7:
+    if rng.random() < 0.85:
         y = rng.uniform(out.shape[0] / 2 + 6, out.shape[0]) if rng.random() < 0.8 else rng.uniform(0, out.shape[0])
         left, right = sorted(rng.uniform(0, width, 2)) if rng.random() < 0.4 else (0.0, float(width))
         line = np.array([[left, y], [right, y + rng.normal(0, 1)]])
