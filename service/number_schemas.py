@@ -93,7 +93,7 @@ class NumberExplanation(Answer):
     """Why."""
 
     mask: str = Field(description="The ink that was found, white on black: a PNG picture as a data URI.")
-    candidates: list[Candidate] = Field(description="The pieces of ink that were considered, in reading order.")
+    candidates: list[Candidate] = Field(description="The places where a digit may be, in reading order.")
 
 
 class NumberReading(Answer):

@@ -27,7 +27,7 @@ _USE = [
     "Deciding which readings a person should look at: the status and the confidence are made for that.",
 ]
 _NOT_USE = [
-    "Several digits in one picture: they must be cut apart first.",
+    "Several digits in one picture as one: that is what the reader of lines is for, where the version has one.",
     "Letters and other numeral systems: digit_probability refuses many of them, not all.",
     "Printed type: the model is made for handwriting, and knows of print at most what Data lists.",
     "Decisions of consequence on a reading alone, such as paying a cheque: check the number by other means too.",
