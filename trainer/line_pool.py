@@ -57,7 +57,7 @@ def sources(mnist: Mnist, recipe: Recipe, *, held_out: bool = False) -> Sources:
     few = np.arange(max(1, 4 * lines.printed_digits // (4 if held_out else 1))) % 10
     return Sources(
         Stock(images, labels),
-        Stock(draw_digits(ten, [*stream, _DRAWN]), ten),
+        Stock(draw_digits(ten, [*stream, _DRAWN], in_number=True), ten),
         Stock(*restyle(images, labels, 6 * lines.restyled_digits // (4 if held_out else 1), [*stream, _RESTYLED])),
         Stock(print_digits(few, [*stream, _PRINTED]), few),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.canvas import to_canvas
-from trainer.strokes import ASPECT, STYLES
+from trainer.strokes import ASPECT, IN_NUMBERS, STYLES
 
 Stroke = NDArray[np.float64]
 """Points `[k, 2]` as (x, y) in a unit square, y downwards."""
@@ -15,12 +15,15 @@ Stroke = NDArray[np.float64]
 _HEIGHT = 60  # pixels at which digits are drawn before they are brought to the canvas
 
 
-def digit_strokes(digit: int, rng: np.random.Generator, wobble: float = 0.03, style: int | None = None) -> list[Stroke]:
+def digit_strokes(
+    digit: int, rng: np.random.Generator, wobble: float = 0.03, style: int | None = None, *, in_number: bool = False
+) -> list[Stroke]:
     """One writing of `digit` in a random slant and width; `wobble` is the control points' deviation.
 
-    `style`: which of `STYLES`, the plainest first; None: any.
+    `style`: which of `STYLES`, the plainest first; None: any, with `in_number` those that by themselves could be letters, too.
     """
-    shape = STYLES[digit][int(rng.integers(len(STYLES[digit]))) if style is None else style]
+    styles = STYLES[digit] + (IN_NUMBERS.get(digit, ()) if in_number else ())
+    shape = styles[int(rng.integers(len(styles))) if style is None else style]
     squeeze = ASPECT.get(digit, 0.68) * rng.uniform(0.75, 1.3)
     if digit == 0 and rng.random() < 0.15:
         squeeze *= 1.8  # the flat zero
@@ -122,7 +125,7 @@ def drawn(strokes: list[Stroke], rng: np.random.Generator, pens: tuple[float, fl
     return to_canvas(ink(strokes, _HEIGHT, rng.uniform(*pens), pressure=pressure))
 
 
-def draw_digits(labels: NDArray[np.int64], seed: list[int]) -> NDArray[np.uint8]:
-    """One 28×28 picture per label, in the artifact's input contract: uint8 `[N, 28, 28]`."""
+def draw_digits(labels: NDArray[np.int64], seed: list[int], *, in_number: bool = False) -> NDArray[np.uint8]:
+    """One 28×28 picture per label, in the artifact's input contract: uint8 `[N, 28, 28]`; `in_number` as in `digit_strokes`."""
     rng = np.random.default_rng(seed)
-    return np.stack([drawn(digit_strokes(int(d), rng), rng) for d in labels])
+    return np.stack([drawn(digit_strokes(int(d), rng, in_number=in_number), rng) for d in labels])
