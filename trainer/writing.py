@@ -150,10 +150,10 @@ def upright(canvas: Image) -> float:
     if not len(x):
         return 0.0
     step = len(x) // _SAMPLE + 1
-    x, y = x[::step], y[::step] - MIDDLE
+    x, down = x[::step], y[::step] - MIDDLE
     best, most = 0.0, -1.0
     for slant in _SLANTS.tolist():
-        columns = np.round(x + slant * y).astype(np.int64)
+        columns = np.round(x + slant * down).astype(np.int64)
         score = float(np.square(np.bincount(columns - columns.min())).sum()) * (1 - 0.15 * abs(slant))
         if score > most:
             best, most = slant, score

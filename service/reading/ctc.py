@@ -8,7 +8,9 @@ classification" (ICML 2006). The best one is looked for by prefix beam search: A
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,15 @@ _NEVER = -1e30
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`digits` in order; `columns`: where each is named the most surely; `probability` of all of them together, 0 to 1."""
+    """`digits` in order; `columns`: where each is named the most surely; `probability` of all of them together, 0 to 1.
+
+    `each` float64 `[len(digits), 10]`: how probably that digit and no other stands there, for each of the ten.
+    """
 
     digits: tuple[int, ...]
     columns: tuple[int, ...]
     probability: float
+    each: NDArray[np.float64]
 
 
 def best_text(named: NDArray[np.float32]) -> Text:
@@ -48,9 +54,23 @@ def best_text(named: NDArray[np.float32]) -> Text:
                 _more(longer, (*text, name), _NEVER, before + row[name])
         beams = dict(sorted(longer.items(), key=lambda item: -_add(*item[1]))[:_BEAMS])
     digits = max(beams, key=lambda text: _add(*beams[text]))
-    if not digits:
-        return Text((), (), math.exp(min(0.0, _forward(values, digits))))
-    return Text(digits, _places(values, digits), math.exp(min(0.0, _forward(values, digits))))
+    columns = _places(values, digits) if digits else ()
+    return Text(digits, columns, math.exp(min(0.0, _forward(values, digits))), alone(values, columns))
+
+
+def alone(values: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """How probably each of the ten digits and no other is named about each of the `columns`, rising: float64 `[N, 10]`.
+
+    About: nearer to it than to another of them. Columns are independent of each other, given the line.
+    """
+    edges = [0, *((a + b + 1) // 2 for a, b in pairwise(columns)), len(values)]
+    found = np.zeros((len(columns), BLANK))
+    for k, (start, end) in enumerate(pairwise(edges)):
+        if k < len(columns):
+            part = values[start:end]
+            none = part[:, BLANK].sum()
+            found[k] = np.exp(np.logaddexp(part[:, :BLANK], part[:, BLANK:]).sum(0)) - np.exp(none)
+    return np.clip(found, 0.0, 1.0)
 
 
 def _add(a: float, b: float) -> float:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.ctc import BLANK, Text, best_text
+from service.reading.ctc import BLANK, Text, alone, best_text
 from service.reading.decode import Page, decode
 from service.reading.lines import Strip, find_lines
 from service.reading.page import PageInk, page_ink
@@ -123,8 +123,8 @@ def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds)
 def _line(page: Page, strip: Strip, picture: LinePicture, text: Text, named: NDArray[np.float32]) -> Line:
     found = areas(strip, [picture.to_strip(column) for column in text.columns])
     digits = [
-        NumberDigit(digit, float(np.exp(named[column, digit])), _of_ten(named[column]), _box(page, strip, area))
-        for digit, column, area in zip(text.digits, text.columns, found, strict=True)
+        NumberDigit(digit, float(each[digit]), _of_ten(each), _box(page, strip, area))
+        for digit, each, area in zip(text.digits, text.each, found, strict=True)
     ]
     boxes = [digit.box for digit in digits]
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
@@ -134,10 +134,10 @@ def _line(page: Page, strip: Strip, picture: LinePicture, text: Text, named: NDA
     )
 
 
-def _of_ten(named: NDArray[np.float32]) -> tuple[float, ...]:
-    """The probabilities of the ten digits in a column, given that it is one."""
-    shares = np.exp(named[:BLANK].astype(np.float64))
-    return tuple((shares / max(shares.sum(), 1e-300)).tolist())
+def _of_ten(each: NDArray[np.float64]) -> tuple[float, ...]:
+    """The probabilities of the ten digits in a place, given that one of them is there."""
+    shares = each + 1e-12
+    return tuple((shares / shares.sum()).tolist())
 
 
 def _candidates(
@@ -157,11 +157,11 @@ def _candidates(
         Candidate(
             _box(page, strip, area),
             chosen.get(column, int(named[column, :BLANK].argmax())),
-            max(_of_ten(named[column])),
+            max(_of_ten(each)),
             float(some[column]),
             column in chosen,
         )
-        for column, area in zip(columns, found, strict=True)
+        for column, each, area in zip(columns, alone(named.astype(np.float64), columns), found, strict=True)
     ]
 
 

@@ -88,3 +88,17 @@ def test_a_thousand_digits_are_found() -> None:
     values[2::4, BLANK] = -5.0
     values[np.arange(2, 4000, 4), digits] = -0.01
     assert best_text(values.astype(np.float32)).digits == tuple(digits.tolist())
+
+
+def test_each_digit_is_as_sure_as_all_the_columns_about_it_make_it() -> None:
+    """Named at 0.6 and 0.5 in two columns: it is there unless both say none."""
+    values = np.full((8, 11), -40.0)
+    values[:, BLANK] = 0.0
+    for column, digit, sure in ((1, 4, 0.6), (2, 4, 0.5), (6, 9, 0.7)):
+        values[column, BLANK], values[column, digit] = np.log(1 - sure), np.log(sure)
+    values[6, 7], values[6, BLANK] = np.log(0.2), np.log(0.1)
+    found = best_text(values.astype(np.float32))
+    assert found.digits == (4, 9)
+    assert found.each[0, 4] == pytest.approx(1 - 0.4 * 0.5, rel=1e-4)
+    assert found.each[1, [9, 7]] == pytest.approx([0.7, 0.2], rel=1e-4)
+    assert found.probability == pytest.approx(found.each[0, 4] * found.each[1, 9], rel=1e-4)

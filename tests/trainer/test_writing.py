@@ -12,7 +12,7 @@ from trainer.line_model import STEP
 from trainer.line_pool import batches, chunks, sources, write_chunk
 from trainer.pens import draw_digits
 from trainer.recipe import LineRecipe, Recipe
-from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, write_line
+from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, upright, write_line
 
 TEN = np.arange(100) % 10
 STOCK = Stock(draw_digits(TEN, [1]), TEN)
@@ -102,3 +102,15 @@ def test_batches_hold_every_line_once_with_its_digits_where_they_are() -> None:
         assert (batch.columns < np.maximum(batch.lengths, 1)[:, None]).all()
         assert batch.images.shape[2] >= STEP * (batch.lengths.max() - 1)
     assert [b.images.shape for b in made] != [b.images.shape for b in batches(LINES, SMALL, [2])]
+
+
+def test_lines_are_set_upright_as_they_are_before_the_network() -> None:
+    leaning = np.array([upright(line.picture) for line in LINES if len(line.digits) > 3])
+    assert abs(leaning.mean()) < 0.05
+    assert 0.03 < leaning.std() < 0.2
+    sheared = np.zeros((64, 300), np.uint8)
+    for row in range(20, 44):
+        for left in (40, 80, 200):
+            column = round(left - 0.3 * (row - 32))
+            sheared[row, column : column + 4] = 255
+    assert upright(sheared) == pytest.approx(0.3, abs=0.06)
