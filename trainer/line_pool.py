@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -149,6 +151,15 @@ _beside: list[tuple[Sources, Recipe]] = []  # in the process beside, what it was
 def _begin(given: Sources, recipe: Recipe) -> None:
     cv2.setNumThreads(1)
     _beside[:] = [(given, recipe)]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Whoever is killed takes nobody with it, and this process would wait for its next chunk for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _chunk(number: int) -> list[Written]:
