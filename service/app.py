@@ -31,6 +31,7 @@ from service.settings import Settings
 from service.state import State
 from service.telemetry.metrics import Metrics
 from service.telemetry.requests import Requests
+from service.telemetry.traces import telemetry
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def create_app(
             {"name": "operations", "description": "Health, readiness, metrics."},
         ],
         lifespan=lifespan,
+        telemetry=telemetry(),
         redirect_slashes=False,
     )
     app.state.digits = state

@@ -23,8 +23,8 @@ class CrossOrigin(CORSMiddleware):
             app,
             allow_origins=[origin.strip() for origin in origins.split(",")],
             allow_methods=("GET", "HEAD", "POST"),
-            allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
-            expose_headers=("Retry-After", "Server-Timing", "X-Request-ID"),
+            allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent", "tracestate"),
+            expose_headers=("Retry-After", "Server-Timing", "X-Request-ID", "traceresponse"),
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:

@@ -31,6 +31,7 @@ from trainer.npz import Pictures, fingerprint
 from trainer.pool import DISTORTED, Pool
 from trainer.progress import say
 from trainer.recipe import Recipe
+from trainer.reference import reference
 from trainer.runs import Run
 from trainer.served import Served
 
@@ -159,6 +160,7 @@ def release(candidate: Candidate, mnist: Mnist, root: Path, verify: str | None, 
         manifest = Manifest.model_validate(
             {
                 **candidate.about,
+                **reference(answer, candidate.held_out),
                 "version": version,
                 "created": now(),
                 "thresholds": thresholds,

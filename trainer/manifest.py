@@ -128,6 +128,22 @@ class Students(_Strict):
     test_accuracies: tuple[float, ...]
 
 
+class Distribution(_Strict):
+    """Shares of values in bins that end where `edges` are; a value on an edge is in the upper bin."""
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+class Reference(_Strict):
+    """What the graph answered to the pictures of `data`; the service compares with it what it answers in use."""
+
+    data: tuple[DataSet, ...]
+    confidence: Distribution
+    digit_probability: Distribution
+    digit: Distribution
+
+
 class Manifest(_Strict):
     """The whole file."""
 
@@ -150,6 +166,7 @@ class Manifest(_Strict):
     parent: int | None = None
     students: Students | None = None
     lines: LineReader | None = None
+    reference: Reference | None = None
 
 
 def now() -> str:

@@ -106,6 +106,7 @@ def release_with_lines(
         scales, thresholds.confidence, thresholds.digit_probability, record.asked, record.attained, loss=0.0
     )
     about = {**_about(parent, parent.command), "source_commit": parent.source_commit, "libraries": parent.libraries}
+    about["reference"] = parent.reference  # the network and its calibration are the same
     candidate = Candidate(graph.of_artifact(artifact), kept, record.data, (), about, lines=reader)
     return release(candidate, mnist, root, verify, measured)
 

@@ -10,19 +10,15 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from service.errors import ArtifactRefused
+from service.model.part import DataSet, Part
+from service.model.reference import Reference
 
 CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)")
-
-
-class Part(BaseModel):
-    """A piece of the manifest. Fields that this service does not know are kept and shown; `schema_version` counts breaks."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
 class InputContract(Part):
@@ -39,14 +35,6 @@ class ThresholdValues(Part):
 
     confidence: float = Field(ge=0, le=1, description="Least probability of the best digit.")
     digit_probability: float = Field(ge=0, le=1, description="Least probability that the ink is one whole digit.")
-
-
-class DataSet(Part):
-    """Data that the model was trained on."""
-
-    name: str = Field(description="Name of the data set or split.")
-    pictures: int = Field(ge=0, description="How many pictures it has.")
-    sha256: str = Field(description="sha256 of the uncompressed pictures.")
 
 
 class Measurement(DataSet):
@@ -152,6 +140,9 @@ class Manifest(Part):
         None, description="The network that reads lines of digits; null: the version reads single digits only."
     )
     students: Students | None = Field(None, description="The networks that were trained alike.")
+    reference: Reference | None = Field(
+        None, description="What it answered to its validation pictures; null: drift is not measured."
+    )
 
 
 @dataclass(frozen=True, slots=True)

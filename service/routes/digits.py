@@ -49,8 +49,8 @@ async def read_digit(request: Request, query: Annotated[ReadingQuery, Query()]) 
         except PictureError as error:
             state.metrics.picture_problem(error.status)
             raise
-    state.metrics.reading(answer.reading, answer.queue_seconds)
-    return respond(to_json(digit_reading(answer.reading, model.manifest)), [answer])
+    state.metrics.reading(answer.reading, answer.queue_seconds, model.manifest.version)
+    return respond(to_json(digit_reading(answer.reading, model.manifest)), [answer], model)
 
 
 @router.post(
@@ -95,8 +95,8 @@ async def _read_many(
             problem = problem_of(answer, request.url.path)
             results.append(DigitResult.model_construct(reading=None, problem=problem))
         else:
-            state.metrics.reading(answer.reading, answer.queue_seconds)
+            state.metrics.reading(answer.reading, answer.queue_seconds, model.manifest.version)
             reading = digit_reading(answer.reading, model.manifest)
             results.append(DigitResult.model_construct(reading=reading, problem=None))
     read = [answer for answer in answers if isinstance(answer, Answer)]
-    return respond(to_json(DigitResults.model_construct(results=results)), read)
+    return respond(to_json(DigitResults.model_construct(results=results)), read, model)

@@ -74,7 +74,7 @@ async def _read(request: Request, model: Model, picture: bytes | Grey | PictureE
         content = await asyncio.to_thread(_content, answer.reading, model)
     else:
         content = _content(answer.reading, model)
-    return respond(content, [answer])
+    return respond(content, [answer], model)
 
 
 def _content(given: reading.NumberReading, model: Model) -> bytes:

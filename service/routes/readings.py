@@ -15,6 +15,7 @@ from service.model.version import Model
 from service.openapi import readings_headers
 from service.schemas import ReadingQuery
 from service.state import state_of
+from service.telemetry.traces import note
 
 OK: dict[int | str, dict[str, Any]] = {200: {"description": "What was read", "headers": readings_headers()}}
 FILE_AS_JSON = {"base64": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTcAAAAAAElFTkSuQmCC"}
@@ -32,19 +33,26 @@ def model_for(request: Request, query: ReadingQuery) -> AbstractAsyncContextMana
     return state_of(request).registry.using(query.version)
 
 
-def respond(content: bytes, answers: Sequence[Answer | NumberAnswer]) -> Response:
-    """The response with JSON `content`, which says of `answers`."""
-    headers = {"Server-Timing": _server_timing(answers)} if answers else None
+def respond(content: bytes, answers: Sequence[Answer | NumberAnswer], model: Model) -> Response:
+    """The response with JSON `content`, which says of the model's `answers`."""
+    headers = None
+    if answers:
+        stages = _stages(answers)
+        note(stages, len(answers), model.manifest.version)
+        headers = {"Server-Timing": _server_timing(stages)}
     return Response(content, headers=headers, media_type="application/json")
 
 
-def _server_timing(answers: Sequence[Answer | NumberAnswer]) -> str:
-    """https://www.w3.org/TR/server-timing/, in milliseconds; of a batch the longest of each stage."""
-    decode = max(answer.reading.decode_seconds for answer in answers)
-    ink = max(answer.reading.ink_seconds for answer in answers)
-    queue = max(answer.queue_seconds for answer in answers)
-    model = max(answer.reading.model_seconds for answer in answers)
-    return (
-        f"decode;dur={decode * 1000:.3f}, ink;dur={ink * 1000:.3f}, "
-        f"queue;dur={queue * 1000:.3f}, model;dur={model * 1000:.3f}"
-    )
+def _stages(answers: Sequence[Answer | NumberAnswer]) -> dict[str, float]:
+    """In seconds; of a batch the longest of each stage."""
+    return {
+        "decode": max(answer.reading.decode_seconds for answer in answers),
+        "ink": max(answer.reading.ink_seconds for answer in answers),
+        "queue": max(answer.queue_seconds for answer in answers),
+        "model": max(answer.reading.model_seconds for answer in answers),
+    }
+
+
+def _server_timing(stages: dict[str, float]) -> str:
+    """https://www.w3.org/TR/server-timing/, in milliseconds."""
+    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())

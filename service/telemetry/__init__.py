@@ -1,1 +1,1 @@
-"""Logs, metrics and request ids: pure ASGI, and no more work for a request than it needs."""
+"""Logs, metrics, traces and request ids: pure ASGI, and no more work for a request than it needs."""

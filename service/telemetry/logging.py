@@ -9,16 +9,23 @@ import time
 from contextvars import ContextVar
 from typing import Literal
 
+from service.telemetry.traces import Trace
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that this code runs for; empty outside one."""
 key_name: ContextVar[str] = ContextVar("key_name", default="")
 """The name of the API key that this request was sent with; empty without one."""
+trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+"""The trace that this request belongs to; None without one."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
 
 
 class JSONFormatter(logging.Formatter):
-    """One object a line: `time`, `level`, `logger`, `message`, `request_id`, `key_name`, `exception`, and what `extra` gave."""
+    """One object a line: `time`, `level`, `logger`, `message`, and what `extra` gave.
+
+    Where there is one also `request_id`, `key_name`, `trace_id` and `span_id`, `exception`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -32,6 +39,8 @@ class JSONFormatter(logging.Formatter):
             line["request_id"] = identity
         if key := key_name.get():
             line["key_name"] = key
+        if traced := trace.get():
+            line["trace_id"], line["span_id"] = traced.trace_id, traced.span_id
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -39,11 +48,12 @@ class JSONFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`time LEVEL logger: message [request id, key's name]`, and the traceback where there is one."""
+    """`time LEVEL logger: message [request id, key's name, trace's id]`, and the traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback's."""
-        origin = ", ".join(filter(None, (request_id.get(), key_name.get())))
+        traced = trace.get()
+        origin = ", ".join(filter(None, (request_id.get(), key_name.get(), traced.trace_id if traced else "")))
         # What callers send can be in a message; a line break in it must not look like another line of the log.
         message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}" + (f" [{origin}]" if origin else "")

@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from service.model.loader import Event
 from service.model.table import Table
 from service.reading.types import DigitReading, NumberReading, Status
+from service.telemetry.drift import Drift
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,6 +25,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _STATES = ("loading", "ready", "unloaded", "refused")
 _EVENTS: tuple[Event, ...] = ("loaded", "refused", "unloaded", "default")
 _STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
+_WITH_DIGITS = _STATUSES[:2]
 
 
 class Metrics:
@@ -60,11 +62,24 @@ class Metrics:
             for digit in digits
             if (digit is None) == (status in ("not_a_digit", "blank"))
         }
-        self._confidence = Histogram(
-            "digits_confidence", "Confidence of readings with a digit.", buckets=_CONFIDENCE, registry=registry
+        confidence = Histogram(
+            "digits_confidence",
+            "Confidence of readings with a digit.",
+            ["status"],
+            buckets=_CONFIDENCE,
+            registry=registry,
         )
+        self._confidence = {status: confidence.labels(status) for status in _WITH_DIGITS}
         numbers = Counter("digits_number_readings", "Numbers read.", ["status"], registry=registry)
         self._numbers = {status: numbers.labels(status) for status in _STATUSES}
+        number_confidence = Histogram(
+            "digits_number_confidence",
+            "Confidence of numbers with digits.",
+            ["status"],
+            buckets=_CONFIDENCE,
+            registry=registry,
+        )
+        self._number_confidence = {status: number_confidence.labels(status) for status in _WITH_DIGITS}
         in_numbers = Counter("digits_number_digits", "Digits read in numbers.", ["digit"], registry=registry)
         self._in_numbers = {str(digit): in_numbers.labels(digit) for digit in range(10)}
         number_stage = Histogram(
@@ -99,6 +114,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._drift = Drift(registry)
         if MULTIPROCESS not in os.environ:
             ProcessCollector(registry=registry)
         self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -113,15 +129,16 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def reading(self, reading: DigitReading, queue_seconds: float) -> None:
-        """Counts one reading."""
+    def reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
+        """Counts one reading, which that version of the model gave."""
         self._decode.observe(reading.decode_seconds)
         self._ink.observe(reading.ink_seconds)
         self._queue.observe(queue_seconds)
         self._model.observe(reading.model_seconds)
         self._readings[reading.status, reading.digit].inc()
         if reading.digit is not None:
-            self._confidence.observe(reading.confidence)
+            self._confidence[reading.status].observe(reading.confidence)
+        self._drift.reading(reading, version)
 
     def number(self, reading: NumberReading, queue_seconds: float) -> None:
         """Counts the reading of one number, and each of its digits."""
@@ -129,6 +146,8 @@ class Metrics:
         for stage, seconds in zip(self._number_stages, stages, strict=True):
             stage.observe(seconds)
         self._numbers[reading.status].inc()
+        if reading.text:
+            self._number_confidence[reading.status].observe(reading.confidence)
         for digit, counter in self._in_numbers.items():
             counter.inc(reading.text.count(digit))
 
@@ -162,6 +181,7 @@ class Metrics:
                 self._default.labels(*self._shown_default).set(0)
             self._default.labels(*shown).set(1)
             self._shown_default = shown
+            self._drift.follow(default.manifest)
         self._loaded.set(table.loaded())
         self._unfollowed.set(table.problem is not None)
 

@@ -1,4 +1,4 @@
-"""Around every request, as pure ASGI: its id, one line in the log, its metrics, and the last resort when it fails."""
+"""Around every request, as pure ASGI: its id and its trace, one line in the log, its metrics, and the last resort when it fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import DigitsError, Draining
 from service.problems import respond_to
 from service.state import State
-from service.telemetry.logging import key_name, request_id
+from service.telemetry import traces
+from service.telemetry.logging import key_name, request_id, trace
 from service.telemetry.metrics import Metrics
 
 access = logging.getLogger("service.access")
@@ -51,7 +52,8 @@ class Requests:
 
         started = time.perf_counter()
         identity = _given_id(scope) or new_request_id()
-        token, key_token = request_id.set(identity), key_name.set("")
+        traced = traces.begin(scope, identity)
+        token, key_token, trace_token = request_id.set(identity), key_name.set(""), trace.set(traced)
         method: str = scope["method"]
         if method == "HEAD":  # every GET can be asked so; the answer goes without its body
             scope = dict(scope, method="GET")
@@ -70,6 +72,8 @@ class Requests:
                 status = message["status"]
                 headers = message["headers"] = list(message.get("headers", ()))
                 headers.append((b"x-request-id", identity.encode()))
+                if traced is not None:
+                    headers.append((b"traceresponse", traced.response.encode()))
                 if self._state.draining and not scope.get("state", {}).get(FOLLOWED, False):
                     headers.append((b"connection", b"close"))
             elif method == "HEAD":
@@ -103,6 +107,7 @@ class Requests:
                 _log(method, _path(scope), status, seconds)
             request_id.reset(token)
             key_name.reset(key_token)
+            trace.reset(trace_token)
 
 
 def note_refused(metrics: Metrics, status: int, seconds: float) -> None:

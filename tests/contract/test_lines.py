@@ -52,7 +52,9 @@ def test_its_digits_are_the_parents(trained: Trained, taught: Path) -> None:
         written.lines.command
         == "python -m trainer lines --validation 300 --precision float32 --line-epochs 1 --limit 100"
     )
-    for field in ("seed", "thresholds", "calibration", "parameters", "training_data", "source_commit", "command"):
+    assert written.reference is not None
+    kept = ("seed", "thresholds", "calibration", "parameters", "training_data", "source_commit", "command", "reference")
+    for field in kept:
         assert getattr(written, field) == getattr(parent, field), field
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
     answers = zip(*(open_saved_model(folder, 1).digits(images) for folder in (trained.artifact, taught)), strict=True)

@@ -21,6 +21,7 @@ from trainer.export import checksums
 from trainer.manifest import Manifest
 from trainer.npz import load_pictures
 from trainer.pens import draw_digits
+from trainer.reference import distribution
 
 pytestmark = pytest.mark.timeout(300)  # the first test waits for the training
 VERIFY = f"{sys.executable} -m service verify"
@@ -107,6 +108,10 @@ def test_the_manifest_tells_what_was_asked_for_and_attained(recalibrated: Path, 
     assert ok.mean() == pytest.approx(record.attained.coverage, abs=1e-9)
     assert wrong[ok].mean() == pytest.approx(record.attained.wrong_of_ok, abs=1e-9)
     assert kept.mean() >= 0.998
+    reference = manifest(recalibrated).reference
+    assert reference is not None
+    assert [(entry.name, entry.pictures) for entry in reference.data] == [("plain", int(plain.digits.sum()))]
+    assert reference.confidence == distribution(probabilities.max(1), reference.confidence.edges)
 
 
 @pytest.mark.parametrize("recalibrate", [False, True], ids=["trained", "recalibrated"])

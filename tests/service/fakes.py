@@ -108,6 +108,17 @@ def manifest(version: int) -> dict[str, Any]:
     }
 
 
+def reference() -> dict[str, Any]:
+    """What a trainer would write of the answers to the validation pictures."""
+    probabilities = {"edges": [0.5, 0.9, 0.98], "shares": [0.05, 0.05, 0.1, 0.8]}
+    return {
+        "data": [{"name": "mnist_validation", "pictures": 5000, "sha256": "00"}],
+        "confidence": probabilities,
+        "digit_probability": probabilities,
+        "digit": {"edges": list(range(1, 10)), "shares": [0.1] * 10},
+    }
+
+
 def golden(model: FakeModel) -> dict[str, NDArray[Any]]:
     """Golden questions with the answers that `model` gives."""
     reader = Reader(model.signatures, Thresholds(0.9, 0.5))

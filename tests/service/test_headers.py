@@ -140,7 +140,7 @@ async def test_an_origin_that_is_set_may_ask(shared: httpx.AsyncClient) -> None:
     assert "Origin" in answer.headers["Vary"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
     exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
-    assert {"X-Request-ID", "Server-Timing", "Retry-After"} == set(exposed)
+    assert {"X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"} == set(exposed)
 
 
 async def test_errors_can_be_read_there_too(shared: httpx.AsyncClient) -> None:

@@ -130,7 +130,8 @@ async def test_metrics_count_requests_readings_and_stages(client: httpx.AsyncCli
     assert found['digits_readings_total{digit="none",status="blank"}'] == 1
     assert found['digits_picture_problems_total{status="415"}'] == 2
     assert found['digits_stage_seconds_count{stage="decode"}'] == 4
-    assert found["digits_confidence_count"] == 3
+    assert found['digits_confidence_count{status="ok"}'] == 3
+    assert found['digits_confidence_count{status="uncertain"}'] == 0
     assert found["digits_batch_size_count"] >= 4
     assert found["digits_queue_pictures"] == 0
     assert found["digits_http_requests_in_flight"] == 1  # the scrape itself
