@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service import __version__
+from service.admission import Admission
 from service.cors import CrossOrigin
 from service.errors import DigitsError, InvalidRequest, ModelFailed
 from service.guard import Guard
@@ -21,6 +23,7 @@ from service.headers import SecurityHeaders
 from service.keys import Keys
 from service.limits import BodyLimit
 from service.linger import Linger
+from service.model.gate import Gate
 from service.model.registry import Registry
 from service.model.version import Model, OpenModel, load, runtime
 from service.openapi import document
@@ -47,7 +50,20 @@ def create_app(
     """Makes the app; versions are loaded when it starts. `open_model` replaces the runtime that the settings name."""
     metrics = Metrics()
     opened = open_model or runtime(settings)
-    registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics), metrics)
+    gate = Gate(
+        max_pictures=settings.max_queue,
+        max_bytes=settings.max_queue_bytes,
+        max_wait=settings.max_wait_seconds,
+        deadline=settings.deadline_seconds,
+        refused=metrics.refused,
+    )
+
+    def load_version(folder: Path) -> Model:
+        model = load(folder, settings, opened, metrics)
+        model.batcher.share(gate)
+        return model
+
+    registry = Registry(settings, load_version, metrics)
     state = State(settings, registry, metrics)
 
     @contextlib.asynccontextmanager
@@ -80,6 +96,7 @@ def create_app(
     app.exception_handler(DigitsError)(_digits_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_exception)
+    app.add_middleware(Admission, gate=gate, routes=[*digits.router.routes, *numbers.router.routes])
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.api_keys_file:
         app.add_middleware(Guard, keys=Keys(settings.api_keys_file, settings.workers))

@@ -174,14 +174,17 @@ class Unavailable(DigitsError):
 
     status = 503
     title = "Unavailable"
-    retry_after: ClassVar[int] = 5
+    retry_after: int = 5
 
 
 class Overloaded(Unavailable):
-    """More pictures are waiting than the queue may hold."""
+    """More is waiting than may, or this has waited for too long."""
 
     title = "Overloaded"
-    retry_after = 1
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Starting(Unavailable):

@@ -17,7 +17,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
-        length = _length(scope) if scope["type"] == "http" else 0
+        length = length_of(scope) if scope["type"] == "http" else 0
         if length is not None and length > self._max_bytes:
             await respond_to(self._too_large(), scope["path"])(scope, receive, send)
             return
@@ -40,7 +40,7 @@ class BodyLimit:
         return BodyTooLarge(f"The body may have {self._max_bytes} bytes.")
 
 
-def _length(scope: Scope) -> int | None:
+def length_of(scope: Scope) -> int | None:
     """The body's length in bytes; None: in chunks, known at its end."""
     length: int | None = 0
     for name, value in scope["headers"]:

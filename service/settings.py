@@ -71,6 +71,15 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         4096, ge=1, description="Pictures that may wait for the model, a number counting as 64; more are answered 503."
     )
+    max_queue_bytes: int = Field(
+        256_000_000, ge=1, description="Bytes that bodies and pages may have in memory; more are answered 503."
+    )
+    max_wait_seconds: float = Field(
+        0.15, gt=0, le=3600, description="The wait that newcomers may expect; where it is longer they are answered 503."
+    )
+    deadline_seconds: float = Field(
+        10.0, gt=0, le=3600, description="How long a picture may take; what is not done by then is answered 503."
+    )
     max_batch: int = Field(64, ge=1, description="Pictures that go through the model at once, at most.")
     drain_seconds: float = Field(2.0, ge=0, le=3600, description="How long SIGTERM leaves the socket open.")
     shutdown_seconds: int = Field(30, ge=1, description="How long requests in flight may take after that.")

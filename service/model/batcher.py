@@ -1,7 +1,7 @@
 """Micro-batching: callers' pictures, read together on the one thread that runs the model.
 
-The thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. The queue
-is bounded in pictures and refuses at once when it is full. Every caller's future is settled, whatever happens.
+The thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. What may wait
+is bounded, and who comes when it is too much is refused at once. Every caller's future is settled, whatever happens.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
-from service.model.cost import cost_of, is_small
+from service.model.cost import cost_of, effort_of, is_small
 from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome, Questions, deliver, waited
+from service.model.gate import DECODERS, Gate
 from service.model.numbers import Numbers
 from service.model.queue import PUT_AWAY, Observer, Queue
 from service.reading.reader import Reader
@@ -47,18 +48,23 @@ class Batcher:
         self._reader = reader
         self._max_batch = max_batch
         self._observer = observer
-        self._queue = Queue(max_queue, observer)
+        self._queue = Queue(Gate(max_pictures=max_queue, refused=observer.refused), observer)
         self._in_hand: list[Entry] = []
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"{name}-decode")
+        self._since = 0.0
+        self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix=f"{name}-decode")
         self._numbers = Numbers(reader, self._queue, self._pool, max_batch=max_batch, name=name)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    def share(self, gate: Gate) -> None:
+        """Lets `gate` count and refuse, which other versions share; to be called before the first picture comes."""
+        self._queue.gate = gate
+
     async def read(self, picture: bytes | Grey, *, explain: bool = False) -> Answer:
         """Reads one picture. Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`."""
-        cost = cost_of(explain)
-        self._queue.admit(cost)
-        return await self._submit(picture, explain, cost)
+        cost, effort = cost_of(explain), _effort(picture)
+        self._queue.admit(cost, effort)
+        return await self._submit(picture, explain, cost, effort)
 
     async def probe(self, question: Prepared) -> Answer:
         """Asks the model what callers ask it, but before all who wait: load alone must not look like failure. Raises as `read`."""
@@ -72,10 +78,9 @@ class Batcher:
     ) -> list[Answer | PictureError]:
         """Reads pictures in order; a bad one fails alone, one that is bad already is handed back. Raises as `read`."""
         cost = cost_of(explain)
-        self._queue.admit(cost * sum(not isinstance(picture, PictureError) for picture in pictures))
-        waiting = [
-            self._submit(picture, explain, cost) for picture in pictures if not isinstance(picture, PictureError)
-        ]
+        good = [(picture, _effort(picture)) for picture in pictures if not isinstance(picture, PictureError)]
+        self._queue.admit(cost * len(good), sum(effort for _, effort in good))
+        waiting = [self._submit(picture, explain, cost, effort) for picture, effort in good]
         answers = iter(await asyncio.gather(*waiting, return_exceptions=True))
         results: list[Answer | PictureError] = []
         for picture in pictures:
@@ -99,20 +104,29 @@ class Batcher:
     def _entry(self, picture: bytes | Grey | Prepared, explain: bool, cost: int) -> Entry:
         return Entry(picture, explain, cost, cost, asyncio.get_running_loop().create_future(), time.perf_counter())
 
-    def _submit(self, picture: bytes | Grey, explain: bool, cost: int) -> asyncio.Future[Answer]:
+    def _submit(self, picture: bytes | Grey, explain: bool, cost: int, effort: int) -> asyncio.Future[Answer]:
         """Queues a picture that has been admitted; a large one is prepared first, beside the model's thread. Never raises."""
         entry = self._entry(picture, explain, cost)
-        if is_small(picture):
+        loop, gate = entry.future.get_loop(), self._queue.gate
+        deadline = loop.call_later(gate.deadline, self._expire, entry.future, effort > 0)
+        entry.future.add_done_callback(lambda _: deadline.cancel())
+        if not effort:
             self._enqueue(entry)
             return entry.future
         try:
-            preparing = asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, picture)
+            preparing = loop.run_in_executor(self._pool, self._prepare_large, picture, effort)
         except RuntimeError:  # the pool takes no more
+            gate.spared(effort)
             self._refuse(entry, Draining(PUT_AWAY))
             return entry.future
+        preparing.add_done_callback(lambda _: gate.spared(effort))
         preparing.add_done_callback(functools.partial(self._prepared, entry))
-        entry.future.add_done_callback(lambda _: preparing.cancel())  # the caller has left: it need not begin
+        entry.future.add_done_callback(lambda _: preparing.cancel())  # nobody waits for it: it need not begin
         return entry.future
+
+    def _expire(self, future: asyncio.Future[Answer], large: bool) -> None:
+        if not future.done():
+            future.set_exception(self._queue.gate.overloaded("deadline", large))
 
     def _prepared(self, entry: Entry, preparing: asyncio.Future[Prepared | DigitsError]) -> None:
         item = Draining(PUT_AWAY) if preparing.cancelled() else preparing.result()
@@ -136,11 +150,14 @@ class Batcher:
     def _run(self) -> None:
         try:
             while batch := self._take():
+                crowded = not self._queue.empty
                 try:
                     outcomes = self._outcomes(batch)
                 except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
                     log.exception("reading a batch of %d failed", len(batch))
                     outcomes = [ModelFailed("The model failed.") for _ in batch]
+                size = sum(entry.cost for entry, _ in batch)
+                self._queue.gate.read(size, time.perf_counter() - self._since, crowded=crowded)
                 deliver([entry for entry, _ in batch], outcomes)
         finally:
             waiting = self._queue.clear()
@@ -160,7 +177,8 @@ class Batcher:
                 break
             self._in_hand.append(entry)
             if not batch:
-                until = time.perf_counter() + PREPARE_SECONDS
+                self._since = time.perf_counter()
+                until = self._since + PREPARE_SECONDS
             item = entry.item
             batch.append((entry, item if isinstance(item, Questions) else self._prepare(item)))
             size += entry.cost
@@ -195,7 +213,6 @@ class Batcher:
         return [Opinions(part, seconds) for part in np.split(named, ends)]
 
     def _prepare(self, picture: bytes | Grey | Prepared) -> Prepared | DigitsError:
-        """Also runs in the pool, for large pictures."""
         if isinstance(picture, Prepared):
             return picture
         try:
@@ -205,3 +222,16 @@ class Batcher:
         except BaseException:  # whatever it was, as above
             log.exception("preparing a picture failed")
             return ModelFailed("Preparing the picture failed.")
+
+    def _prepare_large(self, picture: bytes | Grey, effort: int) -> Prepared | DigitsError:
+        """Runs in the pool."""
+        started = time.perf_counter()
+        item = self._prepare(picture)
+        if isinstance(item, Prepared):
+            self._queue.gate.decoded(effort, time.perf_counter() - started)
+        return item
+
+
+def _effort(picture: bytes | Grey) -> int:
+    """Of preparing it beside the model's thread; 0: it is small enough for that thread."""
+    return 0 if is_small(picture) else effort_of(picture)

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import Draining, ModelFailed, NoNumbers, PictureError
+from service.model.cost import effort_of
 from service.model.entries import Entry, NumberAnswer, Opinions, Questions, waited
 from service.model.queue import PUT_AWAY, Queue
+from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
-from service.reading.types import Grey
+from service.reading.types import Grey, NumberReading
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,10 @@ TILE_COST = 16
 """How many single digits the model could read in the time that a tile takes it, about."""
 NUMBER_PLACES = 64
 """Places in the queue that a number holds until it is read, and what an entry of it costs at most."""
+
+LARGEST_PAGE = WORKING_SIZE * WORKING_SIZE
+BYTES_OF_A_PIXEL = 3
+"""Of a page that has been prepared: grey, ink, and its lines."""
 
 T = TypeVar("T")
 
@@ -52,9 +58,33 @@ class Numbers:
         if not self._reader.reads_numbers:
             raise NoNumbers("This version of the model reads single digits only.")
         started = time.perf_counter()
-        self._queue.admit(NUMBER_PLACES)
+        effort = effort_of(picture)
+        self._queue.admit(NUMBER_PLACES, effort)
+        deadline = asyncio.timeout(self._queue.gate.deadline)
         try:
-            prepared = await _beside(self._pool, functools.partial(self._reader.prepare_number, picture))
+            async with deadline:
+                reading = await self._read(picture, effort, explain)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise self._queue.gate.overloaded("deadline", large=True) from None
+        finally:
+            self._queue.release(NUMBER_PLACES)
+        return NumberAnswer(reading, waited(reading, time.perf_counter() - started))
+
+    def close(self) -> None:
+        """Who is not concluded yet gets `Draining`."""
+        self._conclusions.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, picture: bytes | Grey, effort: int, explain: bool) -> NumberReading:
+        gate = self._queue.gate
+        try:
+            prepared = await _beside(self._pool, functools.partial(self._prepare, picture, effort))
+        finally:
+            gate.spared(effort)
+        size = min(effort, LARGEST_PAGE) * BYTES_OF_A_PIXEL + prepared.questions.nbytes
+        gate.let_go(-size)
+        try:
             opinions = await self._ask(prepared.questions)
             conclude = functools.partial(
                 self._reader.conclude_number,
@@ -63,14 +93,16 @@ class Numbers:
                 model_seconds=opinions.seconds,
                 explain=explain,
             )
-            reading = await _beside(self._conclusions, conclude)
+            return await _beside(self._conclusions, conclude)
         finally:
-            self._queue.release(NUMBER_PLACES)
-        return NumberAnswer(reading, waited(reading, time.perf_counter() - started))
+            gate.let_go(size)
 
-    def close(self) -> None:
-        """Who is not concluded yet gets `Draining`."""
-        self._conclusions.shutdown(wait=False, cancel_futures=True)
+    def _prepare(self, picture: bytes | Grey, effort: int) -> PreparedNumber:
+        """Runs in the pool."""
+        started = time.perf_counter()
+        prepared = self._reader.prepare_number(picture)
+        self._queue.gate.decoded(effort, time.perf_counter() - started)
+        return prepared
 
     async def _ask(self, tiles: NDArray[np.uint8]) -> Opinions:
         """The model's opinions of uint8 `[N, 32, W]`. The next entry is queued when the one before it is answered."""

@@ -1,13 +1,16 @@
-"""Who waits for the model's thread. The queue is bounded in pictures, and whoever comes to a full one is told at once."""
+"""Who waits for the model's thread, in the order that they came, wherever they were meanwhile. `Gate` says who may."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import math
 import threading
-from collections import deque
 from typing import Protocol
 
-from service.errors import Draining, Overloaded
+from service.errors import Draining
 from service.model.entries import Entry
+from service.model.gate import Gate, Reason
 
 PUT_AWAY = "This version of the model is being put away."
 
@@ -23,33 +26,35 @@ class Observer(Protocol):
         """So many go through the model at once."""
         ...
 
+    def refused(self, reason: Reason) -> None:
+        """A request was refused or dropped, for overload."""
+        ...
+
 
 class Queue:
-    """Entries in the order they came. A caller is admitted before its picture is prepared, and its entry is put in after that."""
+    """Entries by the time that their callers came: a large picture does not lose its turn while it is decoded.
 
-    def __init__(self, max_pictures: int, observer: Observer) -> None:
-        self._max_pictures = max_pictures
+    A caller is admitted before its picture is prepared, and its entry is put in after that.
+    """
+
+    def __init__(self, gate: Gate, observer: Observer) -> None:
+        self.gate = gate
         self._observer = observer
-        self._entries: deque[Entry] = deque()
-        self._admitted = 0
+        self._entries: list[tuple[float, int, Entry]] = []
+        self._number = itertools.count()
         self._wakeup = threading.Condition(threading.Lock())
         self._closed = False
 
-    def admit(self, places: int) -> None:
-        """Takes so many places. Raises `Draining` or `Overloaded`."""
-        with self._wakeup:
-            if self._closed:
-                raise Draining(PUT_AWAY)
-            # A request that is larger than the whole queue is let in when nobody waits: it could never be read otherwise.
-            if self._admitted and self._admitted + places > self._max_pictures:
-                raise Overloaded("Too many pictures are waiting to be read.")
-            self._admitted += places
+    def admit(self, places: int, effort: int = 0) -> None:
+        """Takes so many places, and so much of the decoders. Raises `Draining` or `Overloaded`."""
+        if self._closed:
+            raise Draining(PUT_AWAY)
+        self.gate.enter(places, effort)
         self._observer.queue_changed(places)
 
     def release(self, places: int) -> None:
         """Gives places back."""
-        with self._wakeup:
-            self._admitted -= places
+        self.gate.leave(places)
         self._observer.queue_changed(-places)
 
     def put(self, entry: Entry, *, first: bool = False) -> bool:
@@ -57,31 +62,35 @@ class Queue:
         with self._wakeup:
             if self._closed:
                 return False
-            if first:
-                self._entries.appendleft(entry)
-            else:
-                self._entries.append(entry)
+            heapq.heappush(self._entries, (-math.inf if first else entry.since, next(self._number), entry))
             self._wakeup.notify()
         return True
 
     def take(self, room: int | None) -> Entry | None:
-        """The next entry whose caller has not left, where it costs no more than `room`; None where there is no such.
+        """The next entry that is still waited for, where it costs no more than `room`; None where there is no such.
 
-        With `room` None any is taken, and waited for; there is none when the queue is closed.
+        Whoever has left or has waited too long is passed over. With `room` None any is taken, and waited for; there is none
+        when the queue is closed.
         """
         with self._wakeup:
             while not self._closed:
-                if self._entries and (room is None or self._entries[0].cost <= room):
-                    entry = self._entries.popleft()
-                    self._admitted -= entry.places
-                    self._observer.queue_changed(-entry.places)
-                    if not entry.future.cancelled():
+                if self._entries and (room is None or self._entries[0][2].cost <= room):
+                    entry = heapq.heappop(self._entries)[2]
+                    if not entry.future.done():
+                        self.gate.taken(entry.places)
+                        self._observer.queue_changed(-entry.places)
                         return entry
+                    self.release(entry.places)
                 elif room is not None:
                     break
                 else:
                     self._wakeup.wait()
         return None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody waits whose picture is ready."""
+        return not self._entries
 
     def close(self) -> None:
         """Lets nobody in and nothing out any more."""
@@ -93,6 +102,6 @@ class Queue:
         """Closes it and hands out what was left in it."""
         with self._wakeup:
             self._closed = True
-            left = list(self._entries)
+            left = [entry for _, _, entry in sorted(self._entries, key=lambda item: item[:2])]
             self._entries.clear()
         return left

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from service.model.gate import Reason
 from service.model.loader import Event
 from service.model.table import Table
 from service.reading.types import DigitReading, NumberReading, Status
@@ -24,6 +25,7 @@ _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES = ("loading", "ready", "unloaded", "refused")
 _EVENTS: tuple[Event, ...] = ("loaded", "refused", "unloaded", "default")
+_REASONS: tuple[Reason, ...] = ("pictures", "bytes", "wait", "deadline")
 _STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
 _WITH_DIGITS = _STATUSES[:2]
 
@@ -87,6 +89,8 @@ class Metrics:
         )
         self._number_stages = [number_stage.labels(name) for name in ("decode", "ink", "queue", "model")]
         self._problems = Counter("digits_picture_problems", "Pictures not read.", ["status"], registry=registry)
+        overload = Counter("digits_overload", "Refused or dropped for overload.", ["reason"], registry=registry)
+        self._overload = {reason: overload.labels(reason) for reason in _REASONS}
         self._version = Gauge(
             "digits_model_version_state",
             "1 for the state that a version of the model is in.",
@@ -162,6 +166,10 @@ class Metrics:
     def batch_taken(self, pictures: int) -> None:
         """Called by the batcher."""
         self._batch.observe(pictures)
+
+    def refused(self, reason: Reason) -> None:
+        """Called by the gate."""
+        self._overload[reason].inc()
 
     def model_event(self, event: Event) -> None:
         """Called by the registry's thread."""

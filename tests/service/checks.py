@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from service.model.gate import Reason
 from service.model.loader import Event
 from service.model.table import Table
 from tests.service.fakes import ONE
@@ -48,12 +49,16 @@ class Observed:
         self.tables: list[dict[int, str]] = []
         self.depth = 0
         self.batches: list[int] = []
+        self.reasons: list[Reason] = []
 
     def queue_changed(self, pictures: int) -> None:
         self.depth += pictures
 
     def batch_taken(self, pictures: int) -> None:
         self.batches.append(pictures)
+
+    def refused(self, reason: Reason) -> None:
+        self.reasons.append(reason)
 
     def model_event(self, event: Event) -> None:
         self.events.append(event)

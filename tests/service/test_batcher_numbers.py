@@ -121,7 +121,7 @@ async def test_a_full_queue_refuses_at_once(batcher: Batcher, model: FakeModel, 
 
 
 async def test_two_loops_can_share_a_batcher(batcher: Batcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher._queue, "_max_pictures", 1000)
+    monkeypatch.setattr(batcher._queue.gate, "max_pictures", 1000)
     other = asyncio.to_thread(lambda: asyncio.run(batcher.read_number(page("01"))))
     mine, theirs = await asyncio.gather(batcher.read_number(NUMBER), other)
     assert (mine.reading.text, theirs.reading.text) == (TEXT, "01")

@@ -52,7 +52,7 @@ async def test_what_waits_to_be_prepared_is_dropped_when_the_caller_leaves(
         return prepare_number(*given)
 
     monkeypatch.setattr(Reader, "prepare_number", slow)
-    monkeypatch.setattr(batcher._queue, "_max_pictures", 1000)
+    monkeypatch.setattr(batcher._queue.gate, "max_pictures", 1000)
     numbers = [asyncio.create_task(batcher.read_number(NUMBER)) for _ in range(6)]
     while len(prepared) < 2:  # the pool has its hands full
         await asyncio.sleep(0.001)
@@ -132,7 +132,7 @@ async def test_closing_settles_a_number_that_waits_for_its_conclusion(
         return conclude_number(*given, **named)
 
     monkeypatch.setattr(Reader, "conclude_number", slow)
-    monkeypatch.setattr(batcher._queue, "_max_pictures", 1000)
+    monkeypatch.setattr(batcher._queue.gate, "max_pictures", 1000)
     tasks = [asyncio.create_task(batcher.read_number(NUMBER)) for _ in range(2)]
     await asyncio.to_thread(begun.wait, 5)
     await asyncio.sleep(0.05)  # the other waits for the same thread by now

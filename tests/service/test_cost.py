@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from service.model.cost import cost_of, is_small
+from service.model.cost import EFFORT, MAX_EFFORT, cost_of, effort_of, is_small
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.types import Grey
 from tests.service.fakes import ONE, one, png
@@ -38,3 +38,17 @@ def test_small_is_judged_by_pixels_and_not_by_bytes(picture: bytes | Grey, small
 
 def test_an_explanation_costs_all_the_pictures_that_it_asks() -> None:
     assert (cost_of(False), cost_of(True)) == (1, 1 + SALIENCY_QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("picture", "pixels"),
+    [
+        (png(one(900)), 810_000),
+        (np.zeros((300, 400), np.uint8), 120_000),
+        (bytes(1000), 8000),
+        (ONE[:16] + struct.pack(">II", 2**31, 2**31), MAX_EFFORT),
+        (ONE[:20], 160),
+    ],
+)
+def test_the_effort_is_in_pixels(picture: bytes | Grey, pixels: int) -> None:
+    assert effort_of(picture) == EFFORT + pixels

@@ -95,8 +95,8 @@ async def test_many_pictures_give_their_places_back_when_the_thread_has_just_end
 ) -> None:
     admit = batcher._queue.admit
 
-    def admit_and_close(places: int) -> None:
-        admit(places)
+    def admit_and_close(places: int, effort: int = 0) -> None:
+        admit(places, effort)
         batcher.close()
 
     batcher._queue.admit = admit_and_close  # type: ignore[method-assign]

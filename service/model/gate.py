@@ -1,0 +1,164 @@
+"""Who is let in. One gate for all that a process reads, whatever the version: they share its memory and its processors.
+
+What waits is bounded in pictures, in bytes and in time. How long a newcomer would wait is estimated from what waits for the
+model's thread and for the pool that decodes large pictures, and from how fast both have been lately. Each has an estimate of its
+own, so that large pictures are refused for what large ones cost and small ones go on, and the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from service.errors import Overloaded
+from service.model.pace import Pace
+
+Reason = Literal["pictures", "bytes", "wait", "deadline"]
+
+DECODERS = 2
+"""Threads that prepare large pictures."""
+
+_WHY: dict[Reason, str] = {
+    "pictures": "Too many pictures are waiting to be read.",
+    "bytes": "The pictures that are waiting to be read have too many bytes.",
+    "wait": "The wait would be too long.",
+    "deadline": "The wait was too long.",
+}
+
+
+class Gate:
+    """Counts what is in hand and refuses what would be too much. Safe to share between threads.
+
+    `max_wait` and `deadline` in seconds. `refused` is told of each request that is refused, or dropped, for overload. Until
+    something has been measured a picture counts as 0.3 ms of the model's thread, and a megapixel as 30 ms of a decoder.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_pictures: int,
+        max_bytes: float = math.inf,
+        max_wait: float = math.inf,
+        deadline: float = 10.0,
+        refused: Callable[[Reason], None] = lambda reason: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.max_pictures = max_pictures
+        self.deadline = deadline
+        self._max_bytes = max_bytes
+        self._max_wait = max_wait
+        self._refused = refused
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pictures = 0
+        self._bytes = 0
+        self._effort = 0
+        self._model = Pace(0.0003)
+        self._decoder = Pace(30e-9)
+        self._busy_until = -math.inf
+
+    @property
+    def in_hand(self) -> tuple[int, int, int]:
+        """Pictures and bytes that wait, and the decoders' effort that is not done yet."""
+        return self._pictures, self._bytes, self._effort
+
+    def check(self, length: int = 0, *, large: bool = False, late: float = 0.0) -> None:
+        """Raises `Overloaded` where a request would be refused, judged by the `length` of its body in bytes.
+
+        `large`: it needs a decoder. `late`: how many seconds it has waited already.
+        """
+        with self._lock:
+            reason = self._reason(1, large)
+            if reason is None and self._bytes and self._bytes + length > self._max_bytes:
+                reason = "bytes"
+            if reason is None and self._pictures and late + self._wait(large) > self._max_wait:
+                reason = "wait"
+        if reason is not None:
+            raise self.overloaded(reason, large)
+
+    def enter(self, places: int, effort: int = 0) -> None:
+        """Takes places for so many pictures, and decoders for so much effort. Raises `Overloaded`."""
+        with self._lock:
+            reason = self._reason(places, effort > 0)
+            if reason is None:
+                self._pictures += places
+                self._effort += effort
+        if reason is not None:
+            raise self.overloaded(reason, effort > 0)
+
+    def leave(self, places: int) -> None:
+        """Gives places back."""
+        with self._lock:
+            self._pictures -= places
+
+    def taken(self, places: int) -> None:
+        """The model's thread has taken so many pictures in hand."""
+        with self._lock:
+            self._pictures -= places
+            self._busy_until = max(self._busy_until, self._clock()) + places * self._model.seconds
+
+    def read(self, pictures: int, seconds: float, *, crowded: bool) -> None:
+        """The model's thread is done with a batch. `crowded`: it left others waiting, so it was as large as they get."""
+        with self._lock:
+            self._busy_until = -math.inf
+            note = self._model.note if crowded else self._model.note_alone
+            note(pictures, seconds)
+
+    def decoded(self, effort: int, seconds: float) -> None:
+        """So much effort took a decoder so long."""
+        with self._lock:
+            self._decoder.note(effort, seconds)
+
+    def spared(self, effort: int) -> None:
+        """So much effort is over: it was made, or will not be."""
+        with self._lock:
+            self._effort -= effort
+
+    def hold(self, size: int, own: int = 0) -> None:
+        """Counts bytes that have come for a request that holds `own` already. Raises `Overloaded`, and does not count them then.
+
+        A request that is larger than the whole budget is let in when nobody else holds anything.
+        """
+        with self._lock:
+            full = self._bytes > own and self._bytes + size > self._max_bytes
+            if not full:
+                self._bytes += size
+        if full:
+            raise self.overloaded("bytes")
+
+    def let_go(self, size: int) -> None:
+        """Counts bytes out; less than none counts them in, whatever there is."""
+        with self._lock:
+            self._bytes -= size
+
+    def overloaded(self, reason: Reason, large: bool = False) -> Overloaded:
+        """The error for whoever is refused or dropped, which is counted here. It says when the wait will be over."""
+        self._refused(reason)
+        with self._lock:
+            seconds = self._wait(large)
+        return Overloaded(_WHY[reason], max(1, math.ceil(seconds)))
+
+    # What follows is called with the lock held.
+
+    def _reason(self, places: int, large: bool) -> Reason | None:
+        # Who comes when nobody waits is let in, however much it is and however slow the model was: it could never be read
+        # otherwise, and nobody would learn that the model is fast again.
+        if self._pictures and self._pictures + places > self.max_pictures:
+            return "pictures"
+        if self._pictures and self._model_wait() > self._max_wait:
+            return "wait"
+        return "wait" if large and self._decoder_wait() > self._max_wait else None
+
+    def _wait(self, large: bool) -> float:
+        """Seconds that a newcomer would wait. A large picture keeps its turn while it is decoded, so it waits for the slower
+        of both and not for one after the other."""
+        return max(self._model_wait(), self._decoder_wait()) if large else self._model_wait()
+
+    def _model_wait(self) -> float:
+        return max(0.0, self._busy_until - self._clock()) + self._pictures * self._model.seconds
+
+    def _decoder_wait(self) -> float:
+        return self._effort * self._decoder.seconds / DECODERS

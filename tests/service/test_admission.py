@@ -1,0 +1,237 @@
+"""Overload over HTTP: the answer is decided by the headers, in its turn, and takes nobody's connection away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.admission import Turns
+from service.app import create_app
+from service.model.gate import Gate
+from service.settings import Settings
+from tests.service.checks import FORM, JSON, RAW, part, problem, until
+from tests.service.conftest import until_loaded
+from tests.service.fakes import ONE, FakeModel, opener
+from tests.service.live import connect, read_all, read_one, serving, taken_apart
+
+READINGS = ["/v1/digit", "/v1/digits", "/v1/digits/json", "/v1/number", "/v1/number/json"]
+CONTENT = {"/v1/digit": RAW, "/v1/digits": FORM, "/v1/digits/json": JSON, "/v1/number": RAW, "/v1/number/json": JSON}
+
+
+async def gate_of(app: FastAPI) -> Gate:
+    async with app.state.digits.registry.using() as model:
+        gate: Gate = model.batcher._queue.gate
+        return gate
+
+
+@pytest.fixture
+def settings(published: Path, tmp_path: Path) -> Settings:
+    return Settings(artifacts=published, max_queue=1, max_queue_bytes=5000, max_body_bytes=20_000)
+
+
+@pytest.fixture
+async def full(client: httpx.AsyncClient, model: FakeModel) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an app whose only place is taken until `model.gate` is set."""
+    model.gate.clear()
+    callers = []
+    for number in (1, 2):
+        callers.append(asyncio.create_task(client.post("/v1/digit", content=ONE, headers=RAW)))
+        while not model.batches:
+            await asyncio.sleep(0.001)
+        while number == 2 and b"digits_queue_pictures 1.0" not in (await client.get("/metrics")).content:
+            await asyncio.sleep(0.001)
+    yield client
+    model.gate.set()
+    assert [(await caller).status_code for caller in callers] == [200, 200]
+
+
+async def never() -> AsyncIterator[bytes]:
+    raise AssertionError("was read")
+    yield b""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("query", ["", "?explain=true", "?version=2", "?version=1"])
+@pytest.mark.parametrize("path", READINGS)
+async def test_no_body_is_read_when_it_is_full(full: httpx.AsyncClient, path: str, query: str) -> None:
+    # The length: what is not read before the answer is read, and forgotten, after it.
+    answer = await full.post(path + query, content=never(), headers={"Content-Length": "0"} | CONTENT[path])
+    assert problem(answer, 503)["title"] == "Overloaded"
+    assert int(answer.headers["Retry-After"]) >= 1
+    counted = (await full.get("/metrics")).text
+    assert f'digits_http_requests_total{{method="POST",route="{path}",status="503"}} 1.0' in counted
+    assert 'digits_overload_total{reason="pictures"} 1.0' in counted
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", "/v1/nothing", RAW, 404),
+        ("POST", "/v1/digit?version=99", RAW, 404),
+        ("GET", "/v1/digit", {}, 405),
+        ("POST", "/v1/digit", {"Content-Type": "text/plain"}, 415),
+        ("POST", "/v1/digit", {}, 415),
+        ("POST", "/v1/digits", RAW, 415),
+        ("POST", "/v1/digits/json", FORM, 415),
+        ("POST", "/v1/number/json", RAW, 415),
+        ("POST", "/v1/digit?explain=perhaps", RAW, 422),
+    ],
+)
+async def test_what_is_wrong_with_the_headers_is_said_first(
+    full: httpx.AsyncClient, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    problem(await full.request(method, path, content=never(), headers={"Content-Length": "0"} | headers), status)
+
+
+@pytest.mark.anyio
+async def test_a_body_that_is_too_large_is_told_so_first(full: httpx.AsyncClient) -> None:
+    problem(await full.post("/v1/digit", content=bytes(20_001), headers=RAW), 413)
+
+
+@pytest.mark.anyio
+async def test_all_but_readings_are_answered(full: httpx.AsyncClient) -> None:
+    for path in ("/", "/healthz", "/metrics", "/v1/models", "/v1/models/1", "/openapi.json"):
+        assert (await full.get(path)).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_bytes_are_counted_while_they_are_in_memory(
+    app: FastAPI, client: httpx.AsyncClient, model: FakeModel
+) -> None:
+    gate = await gate_of(app)
+    model.gate.clear()
+    body = ONE + bytes(4500 - len(ONE))
+    held = asyncio.create_task(client.post("/v1/digit", content=body, headers=RAW))
+    while not model.batches:
+        await asyncio.sleep(0.001)
+    assert gate.in_hand[1] == 4500
+    answer = await client.post("/v1/digit", content=bytes(501), headers=RAW)
+    assert problem(answer, 503)["detail"] == "The pictures that are waiting to be read have too many bytes."
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield ONE
+        yield bytes(501 - len(ONE))
+
+    answer = await client.post("/v1/digit", content=chunks(), headers=RAW)
+    assert problem(answer, 503)["title"] == "Overloaded"
+    assert gate.in_hand[1] == 4500
+    model.gate.set()
+    assert (await held).status_code == 200
+    assert gate.in_hand == (0, 0, 0)
+    # It is larger than the budget, and nobody else is there.
+    assert (await client.post("/v1/digit", content=ONE + bytes(6000), headers=RAW)).status_code == 200
+    assert gate.in_hand == (0, 0, 0)
+    assert 'digits_overload_total{reason="bytes"} 2.0' in (await client.get("/metrics")).text
+
+
+@pytest.mark.anyio
+async def test_bytes_are_counted_out_whatever_becomes_of_the_request(app: FastAPI, client: httpx.AsyncClient) -> None:
+    gate = await gate_of(app)
+    bad = [
+        ("/v1/digit", b"no picture", RAW),
+        ("/v1/digit", ONE[:-30], RAW),
+        ("/v1/digits", b"no form", FORM),
+        ("/v1/digits/json", b"{", JSON),
+        ("/v1/digits", part("other") + b"--x--\r\n", FORM),
+    ]
+    for path, content, headers in bad:
+        assert 400 <= (await client.post(path, content=content, headers=headers)).status_code < 500
+        assert gate.in_hand == (0, 0, 0)
+
+
+@pytest.mark.anyio
+async def test_what_is_not_done_by_the_deadline_is_dropped(published: Path, model: FakeModel) -> None:
+    app = create_app(Settings(artifacts=published, deadline_seconds=0.1), open_model=opener(model))
+    async with app.router.lifespan_context(app):
+        await until_loaded(app)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digits") as client:
+            model.batches.clear()
+            model.gate.clear()
+            answers = await asyncio.gather(
+                *(client.post(path, content=ONE, headers=RAW) for path in ("/v1/digit", "/v1/digit", "/v1/number"))
+            )
+            assert {problem(answer, 503)["detail"] for answer in answers} == {"The wait was too long."}
+            assert len(model.batches) <= 1, "nothing was asked but what was in hand"
+            model.gate.set()
+            assert (await client.post("/v1/digit", content=ONE, headers=RAW)).status_code == 200
+            assert 'digits_overload_total{reason="deadline"} 3.0' in (await client.get("/metrics")).text
+            assert (await gate_of(app)).in_hand == (0, 0, 0)
+
+
+# What follows asks a real server.
+
+HEAD = "POST /v1/digit HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n"
+
+
+@pytest.fixture
+def crowded(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
+    """A server whose only place is taken until the end of the test."""
+    with ExitStack() as stack:
+        url, app = stack.enter_context(serving(Settings(artifacts=published, max_queue=1), model))
+        model.batches.clear()
+        model.gate.clear()
+        callers = [
+            threading.Thread(target=httpx.post, args=(url.join("/v1/digit"),), kwargs={"content": ONE, "headers": RAW})
+            for _ in range(2)
+        ]
+        callers[0].start()
+        until(lambda: bool(model.batches))
+        callers[1].start()
+        until(lambda: b"digits_queue_pictures 1.0" in app.state.digits.metrics.text())
+        yield url
+        model.gate.set()
+        for caller in callers:
+            caller.join(5)
+
+
+def test_the_connection_is_kept_when_the_body_is_small(crowded: httpx.URL) -> None:
+    with connect(crowded) as connection:
+        for _ in range(3):
+            connection.sendall(HEAD.format(len(ONE)).encode() + ONE)
+            status, headers, _ = read_one(connection)
+            assert (status, headers.get("connection")) == (503, None)
+
+
+def test_the_answer_does_not_wait_for_a_body_and_survives_it(crowded: httpx.URL) -> None:
+    for length in (2_000_000, 60_000):
+        with connect(crowded) as connection:
+            connection.sendall(HEAD.format(length).encode())
+            started = time.monotonic()
+            status, headers, _ = read_one(connection)
+            assert (status, headers["connection"]) == (503, "close")
+            assert time.monotonic() - started < 1
+            connection.sendall(bytes(length))
+            assert read_all(connection) == b""
+
+
+def test_a_large_body_that_is_on_its_way_loses_no_answer(crowded: httpx.URL) -> None:
+    with connect(crowded) as connection:
+        connection.sendall(HEAD.format(5_000_000).encode() + bytes(5_000_000))
+        status, headers, _ = taken_apart(read_all(connection))
+        assert (status, headers["connection"]) == (503, "close")
+
+
+@pytest.mark.anyio
+async def test_long_turns_of_the_loop_are_noticed_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    assert turns.late() == 0
+    await asyncio.sleep(0)
+    for _ in range(20):
+        turns.late()
+        time.sleep(0.01)  # noqa: ASYNC251
+        turns.late()
+        await asyncio.sleep(0)
+    assert turns.late() > 0.009
+    await asyncio.sleep(0)
+    monkeypatch.setattr("service.admission.TURN_FORGOTTEN", 0.01)
+    await asyncio.sleep(0.02)
+    assert turns.late() == 0
