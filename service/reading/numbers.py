@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,7 +29,8 @@ from service.reading.types import (
 
 # The longer side, in pixels, at which lines are looked for: at first coarsely, and again where the writing is too small for that.
 COARSE_SIZE, WORKING_SIZE = 640, 2000
-_LEAST_SURE = 0.5  # a digit, on average: a line less sure than that is none of digits
+# A digit, on average: a line less sure than that is none of digits, and a page of such lines is a texture or a letter.
+_LEAST_SURE, _LEAST_SURE_PAGE = 0.5, 0.6
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 _CONSIDERED = 0.05  # what is less probably a digit than this is no candidate
 
@@ -99,6 +100,9 @@ def conclude_number(
         if explain:
             candidates += _candidates(prepared.page, strip, picture, text if is_number else None, named)
     confidence = float(np.prod([line.confidence for line in lines])) if lines else 0.0
+    if lines and confidence < _LEAST_SURE_PAGE ** sum(len(line.digits) for line in lines):
+        lines, confidence = [], 0.0
+        candidates = [replace(candidate, chosen=False) for candidate in candidates]
     return NumberReading(
         status=_status(prepared, lines, thresholds),
         text="\n".join(line.text for line in lines),

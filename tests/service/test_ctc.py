@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.reading.ctc import BLANK, best_text
+from service.reading.ctc import BLANK, FAVOUR, best_text
 
 RANDOM = np.random.default_rng(4)
 
@@ -37,7 +37,7 @@ def every_text(values: NDArray[np.float32], names: tuple[int, ...]) -> dict[tupl
 def test_the_text_and_its_probability_are_those_of_all_ways_together(case: int) -> None:
     values = named(1 + case % 7)
     sums = every_text(values, (3, 7, BLANK))
-    found = best_text(values)
+    found = best_text(values, favour=0.0)
     assert found.probability == pytest.approx(sums[found.digits], rel=1e-5)
     assert sums[found.digits] == pytest.approx(max(sums.values()), rel=1e-5)
 
@@ -46,7 +46,7 @@ def test_the_best_text_need_not_be_the_best_way() -> None:
     """Two columns that are none at 0.6 each: the best way says nothing (0.36), and yet a 3 is more probable (0.64)."""
     values = np.full((2, 11), -30.0)
     values[:, BLANK], values[:, 3] = np.log(0.6), np.log(0.4)
-    found = best_text(values.astype(np.float32))
+    found = best_text(values.astype(np.float32), favour=0.0)
     assert found.digits == (3,)
     assert found.probability == pytest.approx(0.64, rel=1e-5)
 
@@ -102,3 +102,12 @@ def test_each_digit_is_as_sure_as_all_the_columns_about_it_make_it() -> None:
     assert found.each[0, 4] == pytest.approx(1 - 0.4 * 0.5, rel=1e-4)
     assert found.each[1, [9, 7]] == pytest.approx([0.7, 0.2], rel=1e-4)
     assert found.probability == pytest.approx(found.each[0, 4] * found.each[1, 9], rel=1e-4)
+
+
+def test_digits_are_favoured_over_none_and_their_probabilities_stay_as_they_are() -> None:
+    values = np.full((3, 11), -40.0)
+    values[:, BLANK] = 0.0
+    values[1, BLANK], values[1, 8] = np.log(0.6), np.log(0.4)
+    for favour, digits, probability in ((0.0, (), 0.6), (FAVOUR, (8,), 0.4)):
+        found = best_text(values.astype(np.float32), favour)
+        assert (found.digits, found.probability) == (digits, pytest.approx(probability, rel=1e-4))
