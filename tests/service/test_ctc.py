@@ -110,4 +110,5 @@ def test_digits_are_favoured_over_none_and_their_probabilities_stay_as_they_are(
     values[1, BLANK], values[1, 8] = np.log(0.6), np.log(0.4)
     for favour, digits, probability in ((0.0, (), 0.6), (FAVOUR, (8,), 0.4)):
         found = best_text(values.astype(np.float32), favour)
-        assert (found.digits, found.probability) == (digits, pytest.approx(probability, rel=1e-4))
+        assert found.digits == digits
+        assert found.probability == pytest.approx(probability, rel=1e-4)
