@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         256_000_000, ge=1, description="Bytes that bodies and pages may have in memory; more are answered 503."
     )
     max_wait_seconds: float = Field(
-        0.15, gt=0, le=3600, description="The wait that newcomers may expect; where it is longer they are answered 503."
+        2.0, gt=0, le=3600, description="The wait that newcomers may expect; where it is longer they are answered 503."
     )
     deadline_seconds: float = Field(
         10.0, gt=0, le=3600, description="How long a picture may take; what is not done by then is answered 503."

@@ -29,8 +29,8 @@ from service.reading.types import (
 
 # The longer side, in pixels, at which lines are looked for: at first coarsely, and again where the writing is too small for that.
 COARSE_SIZE, WORKING_SIZE = 640, 2000
-# A digit, on average: a line less sure than that is none of digits, and a page of such lines is a texture or a letter.
-_LEAST_SURE, _LEAST_SURE_PAGE = 0.5, 0.6
+# A digit, on average: a line less sure than that is none of digits, and a page with many such digits is a texture.
+_LEAST_SURE, _LEAST_SURE_PAGE, _MANY = 0.5, 0.6, 8
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 _CONSIDERED = 0.05  # what is less probably a digit than this is no candidate
 
@@ -100,7 +100,8 @@ def conclude_number(
         if explain:
             candidates += _candidates(prepared.page, strip, picture, text if is_number else None, named)
     confidence = float(np.prod([line.confidence for line in lines])) if lines else 0.0
-    if lines and confidence < _LEAST_SURE_PAGE ** sum(len(line.digits) for line in lines):
+    count = sum(len(line.digits) for line in lines)
+    if count > _MANY and confidence < _LEAST_SURE_PAGE**count:
         lines, confidence = [], 0.0
         candidates = [replace(candidate, chosen=False) for candidate in candidates]
     return NumberReading(
