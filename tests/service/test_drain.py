@@ -22,7 +22,7 @@ from tests.service.checks import RAW
 from tests.service.fakes import ONE, FakeModel
 from tests.service.live import GOOD, Process, connect, read_all, read_one, serving, taken_apart
 
-READY = "version 2 is ready"
+READY = "version 2 serves by default"
 STARTED = r"Started server process \[(\d+)\]"
 
 
