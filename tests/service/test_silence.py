@@ -112,7 +112,8 @@ async def test_what_the_routes_ask_for_fails(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(Metrics, "text", fail(error))
-    monkeypatch.setattr(Registry, "get", fail(error))
+    for asked in ("using", "manifest"):
+        monkeypatch.setattr(Registry, asked, fail(error))
     for path in ("/metrics", "/readyz", "/v1/models/1"):
         answer = await client.get(path)
         problem(answer, 500)

@@ -60,7 +60,10 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Of an app that looks all the time and keeps nothing that is not used at that moment."""
     for number in (1, 9):
         publish_whole(tmp_path, number)
-    settings = Settings(artifacts=tmp_path, reload_seconds=0.005, unload_seconds=0, max_versions=2)
+    # Waiting for a version to be loaded is not what is asked about here.
+    settings = Settings(
+        artifacts=tmp_path, reload_seconds=0.005, unload_seconds=0, max_versions=2, max_wait_seconds=3600
+    )
     app: FastAPI = create_app(settings, open_model=opener(FakeModel()))
     async with app.router.lifespan_context(app):
         await until_loaded(app)
