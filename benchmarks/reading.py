@@ -175,7 +175,7 @@ def _without_model() -> Reader:
 def _reader(folder: Path | None) -> Reader:
     """The version's in `folder`; default: the highest released one. Exits where there is none that can be used."""
     from service.errors import DigitsError
-    from service.model.registry import scan
+    from service.model.folder import scan
     from service.model.version import runtime, verify
     from service.settings import Settings
 

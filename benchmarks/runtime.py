@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from service.errors import DigitsError
 from service.model.artifact import open_artifact
-from service.model.registry import scan
+from service.model.folder import scan
 from service.model.version import runtime
 from service.reading.tiles import HEIGHT, TILE
 from service.settings import RUNTIMES, Settings

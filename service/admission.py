@@ -55,27 +55,27 @@ class Admission:
         route, media_types = self._routes[path]
         length = length_of(scope)
         large = path in _ONE_LARGE and (length or 0) > SMALL_BYTES
-        if not scope["query_string"] and _media_type(scope) in media_types:
+
+        async def refusal() -> DigitsError | None:
             try:
                 self._gate.check(length or 0, large=large, late=self._turns.late())
             except Overloaded as error:
-                scope["route"] = route  # the metrics tell it by that
-                answer = await _drained(scope, receive, length) or error
-                await respond_to(answer, scope["path"])(scope, receive, send)
-                return
-            checked = True
-        else:
-            checked = False
+                return await _drained(scope, receive, length) or error
+            return None
+
+        checked = not scope["query_string"] and _media_type(scope) in media_types
+        if checked and (error := await refusal()):
+            scope["route"] = route  # the metrics tell it by that
+            await respond_to(error, scope["path"])(scope, receive, send)
+            return
         held = 0
 
         async def receive_and_count() -> Message:
             nonlocal checked, held
             if not checked:
                 checked = True
-                try:
-                    self._gate.check(length or 0, large=large, late=self._turns.late())
-                except Overloaded as error:
-                    raise await _drained(scope, receive, length) or error from None
+                if error := await refusal():
+                    raise error
             message = await receive()
             size = len(message.get("body", b""))
             self._gate.hold(size, held)

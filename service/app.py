@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -57,13 +56,7 @@ def create_app(
         deadline=settings.deadline_seconds,
         refused=metrics.refused,
     )
-
-    def load_version(folder: Path) -> Model:
-        model = load(folder, settings, opened, metrics)
-        model.batcher.share(gate)
-        return model
-
-    registry = Registry(settings, load_version, metrics)
+    registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics, gate), metrics)
     state = State(settings, registry, metrics)
 
     @contextlib.asynccontextmanager

@@ -104,20 +104,20 @@ def _parser() -> argparse.ArgumentParser:
             "--measure", type=Path, nargs="+", default=[], metavar="FILE", help="pictures of that kind to report on"
         )
 
-    pictures, calibrate, lines = add_pictures(commands), add_calibrate(commands), add_lines(commands)
+    pictures, calibrate, train_lines = add_pictures(commands), add_calibrate(commands), add_lines(commands)
     for command in (evaluate, export, calibrate):
         command.add_argument("--served", type=Path, metavar="FILE", help="written by benchmarks.accuracy --json")
 
-    for command in (explore, train, evaluate, export, pictures, calibrate, lines):
+    for command in (explore, train, evaluate, export, pictures, calibrate, train_lines):
         command.add_argument("--data", type=Path, metavar="DIR", help="MNIST's four IDX files (default: through Keras)")
-    for command in (train, export, calibrate, lines):
+    for command in (train, export, calibrate, train_lines):
         command.add_argument(
             "--artifacts", type=Path, default=_ARTIFACTS, metavar="DIR", help="where versions are published"
         )
         command.add_argument(
             "--verify", metavar="COMMAND", help="run on the staged version; it is published if this exits 0"
         )
-    for command in (train, export, pictures, calibrate, lines):
+    for command in (train, export, pictures, calibrate, train_lines):
         command.add_argument("--any-data", action="store_true", help="take IDX files that are not MNIST's")
     return parser
 
@@ -144,11 +144,8 @@ def _train(arguments: argparse.Namespace) -> None:
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
     extra, measured = _labelled(arguments.extra), _labelled(arguments.measure)
     config = _config(arguments, _sha256(mnist, extra))
-    if arguments.resume:
-        Run.put_aside_published(arguments.run)
-    if arguments.resume and (arguments.run / "run.json").exists():
-        run = Run.open(arguments.run)
-        run.check_resumed(config.given, config.data_sha256)
+    run = Run.resumed(arguments.run, config.given, config.data_sha256) if arguments.resume else None
+    if run is not None:
         pool = make_pool(mnist, run.config.recipe, extra)
     else:
         say(f"{arguments.run}: a new run")

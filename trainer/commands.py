@@ -166,12 +166,8 @@ def _lines(arguments: argparse.Namespace) -> None:
     ]
     given |= line_recipe(arguments)
     recipe = checked_recipe(given)
-    if arguments.resume:
-        Run.put_aside_published(arguments.run)
-    if arguments.resume and (arguments.run / "run.json").exists():
-        run = Run.open(arguments.run)
-        run.check_resumed(given, mnist.sha256)
-    else:
+    run = Run.resumed(arguments.run, given, mnist.sha256) if arguments.resume else None
+    if run is None:
         say(f"{arguments.run}: a new run")
         run = Run.start(
             arguments.run,

@@ -64,19 +64,17 @@ def golden(signature: Signature, reads: golden_lines.Reads | None = None) -> byt
     probabilities, digit_probability = signature(images)
     pictures = golden_pictures()
     encoded = [data for _, data, _, _ in pictures]
-    lines: dict[str, Any] = golden_lines.arrays(reads) if reads else {}
+    more: dict[str, Any] = golden_lines.packed("picture", encoded) | (golden_lines.arrays(reads) if reads else {})
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         images=images,
         probabilities=probabilities,
         digit_probability=digit_probability,
-        picture_bytes=np.frombuffer(b"".join(encoded), np.uint8),
-        picture_offsets=np.cumsum([0, *map(len, encoded)], dtype=np.int64),
         picture_name=np.array([name for name, _, _, _ in pictures]),
         picture_status=np.array([status for _, _, status, _ in pictures]),
         picture_digit=np.array([digit for _, _, _, digit in pictures], np.int8),
-        **lines,
+        **more,
     )
     return buffer.getvalue()
 

@@ -39,9 +39,16 @@ def arrays(reads: Reads) -> dict[str, NDArray[Any]]:
     return {
         "lines": lines,
         "line_probabilities": np.exp(reads(lines)),
-        "number_bytes": np.frombuffer(b"".join(files), np.uint8),
-        "number_offsets": np.cumsum([0, *map(len, files)], dtype=np.int64),
+        **packed("number", files),
         "number_text": np.array([text for text, *_ in _NUMBERS]),
+    }
+
+
+def packed(kind: str, files: list[bytes]) -> dict[str, NDArray[Any]]:
+    """Files one after the other, and where each begins and the last ends."""
+    return {
+        f"{kind}_bytes": np.frombuffer(b"".join(files), np.uint8),
+        f"{kind}_offsets": np.cumsum([0, *map(len, files)], dtype=np.int64),
     }
 
 

@@ -17,6 +17,7 @@ from trainer.line_pool import Sources, batches, chunks, lines_recipe, sources, w
 from trainer.progress import say
 from trainer.recipe import LineRecipe, Recipe
 from trainer.runs import Run
+from trainer.towers import named
 from trainer.writing import HEIGHT, Written
 
 History = list[dict[str, Any]]
@@ -87,7 +88,7 @@ def lines_of(run: Run) -> tuple[Any, History]:
     if not history:
         raise TrainerError(f"{run.folder}: has no finished epoch of lines yet")
     model = build_lines(lines_recipe(run.config.recipe), "float32")
-    model.set_weights([array for name, array in sorted(state.items()) if name.startswith("average_")])
+    model.set_weights(named(state, "average"))
     return model, history
 
 

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from trainer.model import POLICIES
 from trainer.recipe import LineRecipe
+from trainer.towers import Arrays, average, restore, state_of
 from trainer.writing import HEIGHT
 
 CLASSES = 11
 BLANK = 10
 STEP = 2
 """Pixels a column of the answer: a line `W` wide has ceil(W / 2) of them."""
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def build_lines(recipe: LineRecipe, precision: str) -> Any:
@@ -103,17 +102,11 @@ class LineTower:
 
     def state(self) -> Arrays:
         """All that training goes on from, by name."""
-        arrays = {f"weight_{i:04d}": array for i, array in enumerate(self.model.get_weights())}
-        arrays |= {f"average_{i:04d}": array for i, array in enumerate(self.averaged.get_weights())}
-        return arrays | {f"optimizer_{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(self.optimizer.variables)}
+        return state_of([self.model], [self.averaged], self.optimizer)
 
     def restore(self, arrays: Arrays) -> None:
         """Puts `state` back."""
-        self.model.set_weights([a for name, a in sorted(arrays.items()) if name.startswith("weight_")])
-        self.averaged.set_weights([a for name, a in sorted(arrays.items()) if name.startswith("average_")])
-        kept = [a for name, a in sorted(arrays.items()) if name.startswith("optimizer_")]
-        for variable, array in zip(self.optimizer.variables, kept, strict=True):
-            variable.assign(array)
+        restore(arrays, [self.model], [self.averaged], self.optimizer)
 
     def _one_step(self, images: Any, digits: Any, columns: Any, lengths: Any) -> Any:
         import tensorflow as tf
@@ -143,8 +136,5 @@ class LineTower:
         gradients = tape.gradient(loss, self._variables)
         gradients, _ = tf.clip_by_global_norm(gradients, recipe.largest_gradient)
         self.optimizer.apply(gradients, self._variables)
-        done = tf.cast(self.optimizer.iterations, tf.float32)
-        keep = tf.minimum(recipe.average_momentum, (1 + done) / (10 + done))
-        for variable, mean in zip(self.model.weights, self.averaged.weights, strict=True):
-            mean.assign(keep * mean.value + (1 - keep) * tf.cast(variable.value, tf.float32))
+        average(self.model, self.averaged, self.optimizer.iterations, recipe.average_momentum)
         return loss

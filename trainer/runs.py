@@ -63,6 +63,19 @@ class Run:
         except ValidationError as error:
             raise RunError(f"{path}: not a run's description: {error.errors()[0]['msg']}") from None
 
+    @classmethod
+    def resumed(cls, folder: Path, given: Mapping[str, Any], data_sha256: Mapping[str, str]) -> Run | None:
+        """The run in `folder` to go on with; None where there is none, or it is done, and is put aside then.
+
+        The other arguments and errors are `check_resumed`'s.
+        """
+        cls.put_aside_published(folder)
+        if not (folder / "run.json").exists():
+            return None
+        run = cls.open(folder)
+        run.check_resumed(given, data_sha256)
+        return run
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keeps a second process out of the folder. Raises `RunError` when one is there."""

@@ -70,18 +70,11 @@ class Towers:
 
     def state(self) -> Arrays:
         """All that training goes on from, by name: weights, averages, the optimizer's variables, in their order."""
-        arrays: Arrays = {}
-        for kind, models in (("weight", self.models), ("average", self.averaged)):
-            every = [array for model in models for array in model.get_weights()]
-            arrays |= {f"{kind}_{i:04d}": array for i, array in enumerate(every)}
-        return arrays | {f"optimizer_{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(self.optimizer.variables)}
+        return state_of(self.models, self.averaged, self.optimizer)
 
     def restore(self, arrays: Arrays) -> None:
         """Puts `state` back."""
-        set_all(self.models, named(arrays, "weight"))
-        set_all(self.averaged, named(arrays, "average"))
-        for variable, array in zip(self.optimizer.variables, named(arrays, "optimizer"), strict=True):
-            variable.assign(array)
+        restore(arrays, self.models, self.averaged, self.optimizer)
 
     def _one_step(self, images: Any, labels: Any) -> tuple[Any, Any]:
         import tensorflow as tf
@@ -128,14 +121,36 @@ class Towers:
         return (1 - share) * own + share * heat**2 * soft
 
     def _average(self) -> None:
-        import tensorflow as tf
-
-        # Early steps count for more, so that the average does not drag the random start along.
-        done = tf.cast(self.optimizer.iterations, tf.float32)
-        keep = tf.minimum(self._recipe.average_momentum, (1 + done) / (10 + done))
         for model, averaged in zip(self.models, self.averaged, strict=True):
-            for variable, mean in zip(model.weights, averaged.weights, strict=True):
-                mean.assign(keep * mean.value + (1 - keep) * variable.value)
+            average(model, averaged, self.optimizer.iterations, self._recipe.average_momentum)
+
+
+def average(model: Any, averaged: Any, steps: Any, momentum: float) -> None:
+    """Moves the weights of `averaged` towards those of `model`, of the same shape, after so many steps."""
+    import tensorflow as tf
+
+    # Early steps count for more, so that the average does not drag the random start along.
+    done = tf.cast(steps, tf.float32)
+    keep = tf.minimum(momentum, (1 + done) / (10 + done))
+    for variable, mean in zip(model.weights, averaged.weights, strict=True):
+        mean.assign(keep * mean.value + (1 - keep) * variable.value)
+
+
+def state_of(models: Sequence[Any], averaged: Sequence[Any], optimizer: Any) -> Arrays:
+    """Weights, averages and the optimizer's variables by name, in their order."""
+    arrays: Arrays = {}
+    for kind, some in (("weight", models), ("average", averaged)):
+        every = [array for model in some for array in model.get_weights()]
+        arrays |= {f"{kind}_{i:04d}": array for i, array in enumerate(every)}
+    return arrays | {f"optimizer_{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(optimizer.variables)}
+
+
+def restore(arrays: Arrays, models: Sequence[Any], averaged: Sequence[Any], optimizer: Any) -> None:
+    """Puts `state_of` back."""
+    set_all(models, named(arrays, "weight"))
+    set_all(averaged, named(arrays, "average"))
+    for variable, array in zip(optimizer.variables, named(arrays, "optimizer"), strict=True):
+        variable.assign(array)
 
 
 def named(arrays: Arrays, kind: str) -> list[NDArray[Any]]:

@@ -39,8 +39,8 @@ class Batcher:
     def __init__(
         self,
         reader: Reader,
+        gate: Gate,
         *,
-        max_queue: int,
         max_batch: int,
         observer: Observer,
         name: str = "model",
@@ -48,17 +48,13 @@ class Batcher:
         self._reader = reader
         self._max_batch = max_batch
         self._observer = observer
-        self._queue = Queue(Gate(max_pictures=max_queue, refused=observer.refused), observer)
+        self._queue = Queue(gate, observer)
         self._in_hand: list[Entry] = []
         self._since = 0.0
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix=f"{name}-decode")
         self._numbers = Numbers(reader, self._queue, self._pool, max_batch=max_batch, name=name)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
-
-    def share(self, gate: Gate) -> None:
-        """Lets `gate` count and refuse, which other versions share; to be called before the first picture comes."""
-        self._queue.gate = gate
 
     async def read(self, picture: bytes | Grey, *, explain: bool = False) -> Answer:
         """Reads one picture. Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`."""

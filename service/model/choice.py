@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from service.model.folder import named
+from service.model.folder import downwards, named
 from service.model.loader import Loader, Observer
 from service.model.table import Table
 from service.model.version import Model
@@ -33,7 +33,7 @@ class Choice:
             name = named(self._settings.artifacts) if pinned is None else pinned
         except ValueError as error:
             problem, name = str(error), None
-            order = [] if self._table.default else self._downwards()
+            order = [] if self._table.default else downwards(self._numbers())
         else:
             order = self._order(name)
         chosen = next((number for number in order if self._loader.ensure(number)), None)
@@ -49,15 +49,12 @@ class Choice:
         self._report(problem)
 
     def _order(self, name: int | None) -> list[int]:
-        if name is None:
-            return self._downwards()
-        if self._settings.version is not None or self._table.default is not None:
+        if name is not None and (self._settings.version is not None or self._table.default is not None):
             return [name]
-        # Where nothing serves yet an older one will do; a newer one is not what was wanted.
-        return [number for number in self._downwards() if number <= name]
+        return downwards(self._numbers(), name)  # where nothing serves yet an older one will do
 
-    def _downwards(self) -> list[int]:
-        return [version.number for version in reversed(self._table.versions)]
+    def _numbers(self) -> list[int]:
+        return [version.number for version in self._table.versions]
 
     def _serve(self, number: int) -> None:
         before = self._table.default

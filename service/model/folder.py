@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from service.model.artifact import CHECKSUMS
@@ -50,14 +51,17 @@ def candidates(folder: Path, numbers: list[int], pinned: int | None) -> list[int
     """
     if pinned is not None:
         return [number for number in numbers if number == pinned]
-    downwards = sorted(numbers, reverse=True)
     try:
         first = named(folder)
     except ValueError as error:
         log.warning("%s It is ignored.", error)
-        return downwards
-    # Whoever names a version wants none that is newer.
-    return downwards if first is None else [number for number in downwards if number <= first]
+        first = None
+    return downwards(numbers, first)
+
+
+def downwards(numbers: Iterable[int], first: int | None = None) -> list[int]:
+    """All of them, the highest first; where `first` is named from there on: whoever names a version wants none that is newer."""
+    return sorted((number for number in numbers if first is None or number <= first), reverse=True)
 
 
 def checksums(folder: Path) -> bytes | None:

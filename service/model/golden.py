@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,11 @@ def open_golden(folder: Path) -> Golden:
     """Reads the questions of a version. Raises `ArtifactRefused` when they are not as docs/artifact.md says."""
     try:
         with (folder / GOLDEN).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            offsets = [int(offset) for offset in arrays["picture_offsets"]]
-            data = arrays["picture_bytes"].tobytes()
             pictures = tuple(
-                Picture(str(name), data[start:end], str(status), int(digit) if digit >= 0 else None)
-                for name, start, end, status, digit in zip(
+                Picture(str(name), data, str(status), int(digit) if digit >= 0 else None)
+                for name, data, status, digit in zip(
                     arrays["picture_name"],
-                    offsets[:-1],
-                    offsets[1:],
+                    _files(arrays, "picture"),
                     arrays["picture_status"],
                     arrays["picture_digit"],
                     strict=True,
@@ -90,11 +88,15 @@ def _of_lines(arrays: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32], tupl
     """The questions about lines, none where the file has none."""
     if "lines" not in arrays:
         return np.zeros((0, HEIGHT, 0), np.uint8), np.zeros((0, 0, CLASSES), np.float32), ()
-    offsets = [int(offset) for offset in arrays["number_offsets"]]
-    data = arrays["number_bytes"].tobytes()
     texts = [str(text) for text in arrays["number_text"]]
-    numbers = tuple((data[start:end], text) for start, end, text in zip(offsets[:-1], offsets[1:], texts, strict=True))
+    numbers = tuple(zip(_files(arrays, "number"), texts, strict=True))
     return arrays["lines"], arrays["line_probabilities"], numbers
+
+
+def _files(arrays: Any, kind: str) -> list[bytes]:
+    """The encoded pictures of one kind, which stand one after the other."""
+    data = arrays[f"{kind}_bytes"].tobytes()
+    return [data[start:end] for start, end in pairwise(arrays[f"{kind}_offsets"].tolist())]
 
 
 def check_model(golden: Golden, model: Signatures) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,66 +41,69 @@ def open_tflite(folder: Path, threads: int) -> Signatures:
         raise ArtifactRefused(FILE, "is missing: only DIGITS_RUNTIME=tensorflow runs this version") from None
     except OSError as error:
         raise ArtifactRefused(FILE, f"cannot be read: {error.strerror}") from None
-    digits = _Model(content, threads)
-    return Signatures(digits, _Lines(content, threads) if digits.has_lines else None)
+    digits = _Digits(content, threads)
+    return Signatures(digits, _Lines(content, threads) if digits.beside(LINES) else None)
 
 
-class _Model:
-    """One interpreter for each of `SIZES`, which share the file's bytes."""
+class _Pieces:
+    """A signature, with one interpreter for each of `sizes`, which share the file's bytes."""
 
-    def __init__(self, content: bytes, threads: int) -> None:
+    def __init__(self, content: bytes, name: str, shape: tuple[int, ...], sizes: tuple[int, ...], threads: int) -> None:
         self._lock = threading.Lock()
-        self._runs = [(size, _lay_out(content, (size, 28, 28), threads)) for size in SIZES]
-        self.has_lines = LINES in _interpreter(content, threads).get_signature_list()
+        laid_out = [_lay_out(content, name, (size, *shape), threads) for size in sizes]
+        self._signatures = laid_out[0][0]
+        self._runs = list(zip(sizes, (run for _, run in laid_out), strict=True))
 
-    def __call__(self, images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        count = len(images)
-        probabilities, digit_probability = np.empty((count, 10), np.float32), np.empty(count, np.float32)
+    def beside(self, name: str) -> bool:
+        """Whether the file has this signature, too."""
+        return name in self._signatures
+
+    def answers(self, **asked: NDArray[np.uint8]) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """The answers to the one array that is given, piece by piece, and where each belongs."""
+        ((argument, array),) = asked.items()
         start = 0
         with self._lock:
             for size, run in self._runs:
-                while count - start >= size:
+                while len(array) - start >= size:
                     piece = slice(start, start + size)
-                    answer = run(images=images[piece])
-                    probabilities[piece], digit_probability[piece] = (
-                        answer["probabilities"],
-                        answer["digit_probability"],
-                    )
+                    yield piece, run(**{argument: array[piece]})
                     start += size
+
+
+class _Digits(_Pieces):
+    """The signature for pictures of one digit."""
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        super().__init__(content, SIGNATURE, (28, 28), SIZES, threads)
+
+    def __call__(self, images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        probabilities, digit_probability = np.empty((len(images), 10), np.float32), np.empty(len(images), np.float32)
+        for piece, answer in self.answers(images=images):
+            probabilities[piece], digit_probability[piece] = answer["probabilities"], answer["digit_probability"]
         return probabilities, digit_probability
 
 
-class _Lines:
-    """The same for tiles of lines."""
+class _Lines(_Pieces):
+    """The signature for tiles of lines."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        self._lock = threading.Lock()
-        self._runs = [(size, _lay_out(content, (size, HEIGHT, TILE), threads)) for size in TILES]
+        super().__init__(content, LINES, (HEIGHT, TILE), TILES, threads)
 
     def __call__(self, lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
         named = np.empty((len(lines), lines.shape[2] // STEP, CLASSES), np.float32)
-        start = 0
-        with self._lock:
-            for size, run in self._runs:
-                while len(lines) - start >= size:
-                    piece = slice(start, start + size)
-                    named[piece] = run(lines=lines[piece])["log_probabilities"]
-                    start += size
+        for piece, answer in self.answers(lines=lines):
+            named[piece] = answer["log_probabilities"]
         return named
 
 
-def _interpreter(content: bytes, threads: int) -> Any:
+def _lay_out(content: bytes, name: str, shape: tuple[int, ...], threads: int) -> tuple[list[str], Any]:
+    """The file's signatures, and the one of that `name` for arrays of this shape, warmed up. Raises `ArtifactRefused`."""
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_content=content, num_threads=threads)
-
-
-def _lay_out(content: bytes, shape: tuple[int, ...], threads: int) -> Any:
-    """An interpreter's signature for arrays of this shape, warmed up. Raises `ArtifactRefused`."""
-    name = SIGNATURE if shape[1] == 28 else LINES
     try:
-        interpreter = _interpreter(content, threads)
-        if name not in interpreter.get_signature_list():
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        signatures = list(interpreter.get_signature_list())
+        if name not in signatures:
             raise ArtifactRefused(FILE, f"has no signature {name}")
         run = interpreter.get_signature_runner(name)
         inputs, outputs = _CONTRACTS[name]
@@ -108,7 +112,7 @@ def _lay_out(content: bytes, shape: tuple[int, ...], threads: int) -> Any:
         run(**{argument: np.zeros(shape, np.uint8) for argument in inputs})
     except (RuntimeError, ValueError) as error:  # whichever it happens to be, on a damaged file
         raise ArtifactRefused(FILE, f"cannot be loaded ({type(error).__name__})") from error
-    return run
+    return signatures, run
 
 
 def _described(tensors: dict[str, Any]) -> dict[str, tuple[Any, list[int]]]:

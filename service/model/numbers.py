@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import Draining, ModelFailed, NoNumbers, PictureError
+from service.errors import Draining, ModelFailed, PictureError
 from service.model.cost import effort_of
 from service.model.entries import Entry, NumberAnswer, Opinions, Questions, waited
 from service.model.queue import PUT_AWAY, Queue
@@ -55,8 +55,7 @@ class Numbers:
     async def read(self, picture: bytes | Grey, explain: bool) -> NumberAnswer:
         """Raises `PictureError`, `NoNumbers`, `Overloaded`, `Draining` or `ModelFailed`. Nothing more is begun when the caller
         leaves."""
-        if not self._reader.reads_numbers:
-            raise NoNumbers("This version of the model reads single digits only.")
+        self._reader.lines()
         started = time.perf_counter()
         effort = effort_of(picture)
         self._queue.admit(NUMBER_PLACES, effort)

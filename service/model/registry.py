@@ -10,7 +10,6 @@ from pathlib import Path
 
 from service.errors import Starting, Unavailable, UnknownVersion
 from service.model.artifact import Manifest
-from service.model.folder import scan as scan
 from service.model.loader import Observer
 from service.model.table import Loaded, Table, Version
 from service.model.version import Model

@@ -12,6 +12,7 @@ import numpy as np
 from service.errors import ArtifactRefused, DigitsError
 from service.model.artifact import MANIFEST, Artifact, Manifest, open_artifact
 from service.model.batcher import Batcher
+from service.model.gate import Gate
 from service.model.golden import TOLERANCE, Golden, check_model, check_reader, open_golden
 from service.model.litert import open_tflite
 from service.model.queue import Observer
@@ -93,13 +94,13 @@ class Model:
         self.batcher.close()
 
 
-def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Observer) -> Model:
-    """Verifies a version and starts its thread. Raises `ArtifactRefused`."""
+def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Observer, gate: Gate) -> Model:
+    """Verifies a version and starts its thread; `gate` is shared by all. Raises `ArtifactRefused`."""
     verified = verify(folder, settings, open_model)
     manifest = verified.artifact.manifest
     batcher = Batcher(
         verified.reader,
-        max_queue=settings.max_queue,
+        gate,
         max_batch=settings.max_batch,
         observer=observer,
         name=f"model-{manifest.version}",

@@ -44,9 +44,8 @@ def best_text(named: NDArray[np.float32], favour: float = FAVOUR) -> Text:
     """
     values = named.astype(np.float64)
     told, values = values, values - np.where(np.arange(values.shape[1]) == BLANK, favour, 0.0)
-    beams: dict[tuple[int, ...], tuple[float, float]] = {
-        (): (0.0, _NEVER)
-    }  # text → ending in none, ending in its last digit
+    # Each text, with the logarithms of its probability ending in none, and in its last digit.
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, _NEVER)}
     followed = [np.flatnonzero(row > math.log(_LEAST)).tolist() for row in values[:, :BLANK]]
     for row, names in zip(values.tolist(), followed, strict=True):
         none = row[BLANK]
@@ -72,11 +71,11 @@ def alone(values: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.flo
     """
     edges = [0, *((a + b + 1) // 2 for a, b in pairwise(columns)), len(values)]
     found = np.zeros((len(columns), BLANK))
-    for k, (start, end) in enumerate(pairwise(edges)):
-        if k < len(columns):
-            part = values[start:end]
-            none = part[:, BLANK].sum()
-            found[k] = np.exp(np.logaddexp(part[:, :BLANK], part[:, BLANK:]).sum(0)) - np.exp(none)
+    for row, (start, end) in zip(
+        found, pairwise(edges), strict=False
+    ):  # without columns there is one edge pair too many
+        part = values[start:end]
+        row[:] = np.exp(np.logaddexp(part[:, :BLANK], part[:, BLANK:]).sum(0)) - np.exp(part[:, BLANK].sum())
     return np.clip(found, 0.0, 1.0)
 
 
@@ -100,38 +99,37 @@ def _states(digits: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.bool_
     return states, skips
 
 
+def _start(states: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Before the first column: at the first of the states."""
+    reached = np.full(len(states), _NEVER)
+    reached[0] = 0.0
+    return reached
+
+
+def _ways(reached: NDArray[np.float64], skips: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How each state is come to, float64 `[3, states]`: by staying in it, from the one before, from the one before that."""
+    before = np.append([_NEVER, _NEVER], reached)
+    return np.stack([reached, before[1:-1], np.where(skips, before[:-2], _NEVER)])
+
+
 def _forward(values: NDArray[np.float64], digits: tuple[int, ...]) -> float:
     """The logarithm of the text's probability."""
     states, skips = _states(digits)
-    reached = np.full(len(states), _NEVER)
-    reached[0] = 0.0
-    at_start = True
+    reached = _start(states)
     for row in values:
-        once = np.append(_NEVER, reached[:-1])
-        if at_start:
-            total = np.logaddexp(reached, once)
-            at_start = False
-        else:
-            twice = np.where(skips, np.append([_NEVER, _NEVER], reached)[: len(states)], _NEVER)
-            total = np.logaddexp(np.logaddexp(reached, once), twice)
-        reached = total + row[states]
-    return float(np.logaddexp(reached[-1], reached[-2]) if len(states) > 1 else reached[-1])
+        reached = np.logaddexp.reduce(_ways(reached, skips)) + row[states]
+    return float(np.logaddexp.reduce(reached[-2:]))
 
 
 def _places(values: NDArray[np.float64], digits: tuple[int, ...]) -> tuple[int, ...]:
     """For each digit the column that names it the most surely, on the most probable way through the text."""
     states, skips = _states(digits)
-    reached = np.full(len(states), _NEVER)
-    reached[0] = 0.0
+    reached = _start(states)
     came = np.zeros((len(values), len(states)), np.int8)
     for at, row in enumerate(values):
-        once = np.append(_NEVER, reached[:-1])
-        twice = (
-            np.where(skips, np.append([_NEVER, _NEVER], reached)[: len(states)], _NEVER) if at else reached * 0 + _NEVER
-        )
-        three = np.stack([reached, once, twice])
-        came[at] = three.argmax(0)
-        reached = three.max(0) + row[states]
+        ways = _ways(reached, skips)
+        came[at] = ways.argmax(0)
+        reached = ways.max(0) + row[states]
     state = len(states) - 1 if reached[-1] >= reached[-2] else len(states) - 2
     best: dict[int, tuple[float, int]] = {}
     for at in range(len(values) - 1, -1, -1):

@@ -17,7 +17,16 @@ from service.reading.ink import find_digit
 from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, conclude_number, prepare_number
 from service.reading.tiles import CLASSES, STEP
-from service.reading.types import DigitReading, Grey, NumberReading, Prepared, Signatures, Status, Thresholds
+from service.reading.types import (
+    DigitReading,
+    Grey,
+    NameColumns,
+    NumberReading,
+    Prepared,
+    Signatures,
+    Status,
+    Thresholds,
+)
 
 MAX_PIXELS = 50_000_000
 _AT_ONCE = 8  # tiles of lines that the model is asked about at once
@@ -100,6 +109,12 @@ class Reader:
         """Whether the model has been taught to read lines."""
         return self._model.lines is not None
 
+    def lines(self) -> NameColumns:
+        """What the model says of lines. Raises `NoNumbers` where it has not been taught to read them."""
+        if self._model.lines is None:
+            raise NoNumbers("This version of the model reads single digits only.")
+        return self._model.lines
+
     def number(self, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
         """Reads a page of digits, an encoded file or a grey array. Raises `PictureError`, or `NoNumbers` as `name_columns`."""
         prepared = self.prepare_number(picture)
@@ -116,11 +131,8 @@ class Reader:
 
     def name_columns(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model's answers to uint8 `[N, 32, W]`, any N: float32 `[N, W / 2, 11]`. Raises `NoNumbers`."""
-        if self._model.lines is None:
-            raise NoNumbers("This version of the model reads single digits only.")
-        if not len(questions):
-            return np.zeros((0, questions.shape[2] // STEP, CLASSES), np.float32)
-        return self._model.lines(questions)
+        name = self.lines()
+        return name(questions) if len(questions) else np.zeros((0, questions.shape[2] // STEP, CLASSES), np.float32)
 
     def conclude_number(
         self, prepared: PreparedNumber, answers: NDArray[np.float32], *, model_seconds: float, explain: bool

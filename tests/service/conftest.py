@@ -12,8 +12,9 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.model.artifact import open_artifact
 from service.model.batcher import Batcher
+from service.model.folder import scan
+from service.model.gate import Gate
 from service.model.litert import open_tflite
-from service.model.registry import scan
 from service.reading.reader import Reader
 from service.reading.types import Thresholds
 from service.settings import Settings
@@ -56,7 +57,7 @@ def observed() -> Observed:
 
 @pytest.fixture
 def batcher(reader: Reader, observed: Observed, model: FakeModel) -> Iterator[Batcher]:
-    batcher = Batcher(reader, max_queue=10, max_batch=4, observer=observed)
+    batcher = Batcher(reader, Gate(max_pictures=10, refused=observed.refused), max_batch=4, observer=observed)
     yield batcher
     model.gate.set()
     batcher.close()

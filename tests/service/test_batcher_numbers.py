@@ -11,6 +11,7 @@ import pytest
 
 from service.errors import NoNumbers, Overloaded
 from service.model.batcher import Batcher
+from service.model.gate import Gate
 from service.model.numbers import NUMBER_PLACES, TILE_COST
 from service.reading.reader import Reader
 from service.reading.types import Signatures, Thresholds
@@ -30,7 +31,9 @@ async def until_queued(batcher: Batcher, entries: int) -> None:
 async def test_a_number_goes_through_the_model_in_batches_of_the_limit(
     reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
-    batcher = Batcher(reader, max_queue=1000, max_batch=4 * TILE_COST + 1, observer=observed)
+    batcher = Batcher(
+        reader, Gate(max_pictures=1000, refused=observed.refused), max_batch=4 * TILE_COST + 1, observer=observed
+    )
     answer = await batcher.read_number(NUMBER)
     assert answer.reading.text == TEXT
     assert answer.reading.explanation is None
@@ -41,7 +44,12 @@ async def test_a_number_goes_through_the_model_in_batches_of_the_limit(
 
 
 async def test_a_version_that_reads_single_digits_says_so(model: FakeModel, observed: Observed) -> None:
-    batcher = Batcher(Reader(Signatures(model), Thresholds(0.9, 0.5)), max_queue=10, max_batch=4, observer=observed)
+    batcher = Batcher(
+        Reader(Signatures(model), Thresholds(0.9, 0.5)),
+        Gate(max_pictures=10, refused=observed.refused),
+        max_batch=4,
+        observer=observed,
+    )
     with pytest.raises(NoNumbers):
         await batcher.read_number(NUMBER)
     assert (await batcher.read(ONE)).reading.digit == 1
@@ -57,7 +65,9 @@ async def test_no_ink_asks_the_model_nothing(batcher: Batcher, model: FakeModel)
 async def test_a_picture_that_comes_later_is_read_before_the_rest_of_a_number(
     reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
-    batcher = Batcher(reader, max_queue=1000, max_batch=4 * TILE_COST, observer=observed)
+    batcher = Batcher(
+        reader, Gate(max_pictures=1000, refused=observed.refused), max_batch=4 * TILE_COST, observer=observed
+    )
     model.gate.clear()
     done: list[str] = []
     number = asyncio.create_task(batcher.read_number(page(*[TEXT] * 8)))
@@ -77,7 +87,9 @@ async def test_a_picture_that_comes_later_is_read_before_the_rest_of_a_number(
 async def test_numbers_are_asked_about_in_turn_and_small_ones_together(
     reader: Reader, model: FakeModel, observed: Observed
 ) -> None:
-    batcher = Batcher(reader, max_queue=1000, max_batch=8 * TILE_COST, observer=observed)
+    batcher = Batcher(
+        reader, Gate(max_pictures=1000, refused=observed.refused), max_batch=8 * TILE_COST, observer=observed
+    )
     model.gate.clear()
     first = asyncio.create_task(batcher.read_number(page(TEXT)))
     await until_asked(model)

@@ -12,6 +12,7 @@ import pytest
 from service.errors import DamagedPicture, Draining, ModelFailed
 from service.model.batcher import Batcher
 from service.model.entries import NumberAnswer
+from service.model.gate import Gate
 from service.reading.reader import Reader
 from tests.service.checks import Observed
 from tests.service.fakes import ONE, ZERO, FakeModel
@@ -100,7 +101,7 @@ async def test_closing_settles_numbers_wherever_they_are(
         time.sleep(0.05)
         return prepare_number(*given)
 
-    batcher = Batcher(reader, max_queue=1000, max_batch=4, observer=observed)
+    batcher = Batcher(reader, Gate(max_pictures=1000, refused=observed.refused), max_batch=4, observer=observed)
     model.gate.clear()
     asked = [asyncio.create_task(batcher.read_number(NUMBER)) for _ in range(2)]
     await until_asked(model)

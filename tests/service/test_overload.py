@@ -65,9 +65,8 @@ class Slow:
         self._prepared = {picture: reader.prepare(picture) for picture in (*SMALL.values(), *LARGE.values())}
         self.decoded: list[float] = []
         reader.prepare = self._prepare  # type: ignore[method-assign]
-        self.batcher = Batcher(reader, max_queue=4096, max_batch=BATCH, observer=observed)
         self.gate = Gate(max_pictures=4096, max_wait=MAX_WAIT, refused=observed.refused)
-        self.batcher.share(self.gate)
+        self.batcher = Batcher(reader, self.gate, max_batch=BATCH, observer=observed)
 
     def _prepare(self, picture: bytes | Grey) -> Prepared:
         assert isinstance(picture, bytes)
@@ -207,8 +206,8 @@ async def test_over_http_all_are_answered_and_nothing_is_left(published: Path) -
 async def test_what_has_waited_too_long_costs_nothing(observed: Observed) -> None:
     model = FakeModel()
     reader = Reader(model.signatures, Thresholds(0.9, 0.5))
-    batcher = Batcher(reader, max_queue=100, max_batch=4, observer=observed)
-    batcher.share(Gate(max_pictures=100, deadline=0.1, refused=observed.refused))
+    gate = Gate(max_pictures=100, deadline=0.1, refused=observed.refused)
+    batcher = Batcher(reader, gate, max_batch=4, observer=observed)
     model.gate.clear()
     callers: list[asyncio.Task[Any]] = [asyncio.create_task(batcher.read(ONE))]
     await until_asked(model)

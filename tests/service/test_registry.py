@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from service.errors import Starting, Unavailable, UnknownVersion
 from service.model.folder import candidates, scan
+from service.model.gate import Gate
 from service.model.registry import Registry
 from service.model.version import Model, load
 from service.settings import Settings
@@ -29,7 +30,7 @@ def registry(artifacts: Path, *, pinned: int | None = None, broken: tuple[int, .
 
 
 def loader(settings: Settings) -> Callable[[Path], Model]:
-    return lambda folder: load(folder, settings, opener(FakeModel()), Observed())
+    return lambda folder: load(folder, settings, opener(FakeModel()), Observed(), Gate(max_pictures=1000))
 
 
 def looked(made: Registry) -> Registry:
@@ -142,7 +143,7 @@ def test_the_default_is_loaded_first_and_announced_before_the_others_are(tmp_pat
 
     def watched(folder: Path) -> Model:
         order.append(folder.name)
-        return load(folder, settings, opener(FakeModel()), Observed())
+        return load(folder, settings, opener(FakeModel()), Observed(), Gate(max_pictures=1000))
 
     made = Registry(settings, watched, Observed())
     with pytest.raises(Starting):

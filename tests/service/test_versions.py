@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import UnknownVersion
+from service.model.gate import Gate
 from service.model.registry import Registry
 from service.model.version import load
 from service.settings import Settings
@@ -213,7 +214,11 @@ def test_the_folder_is_not_looked_at_where_that_is_turned_off(tmp_path: Path) ->
     publish(tmp_path, 1)
     publish(tmp_path, 2)
     settings = Settings(artifacts=tmp_path, reload_seconds=0, max_versions=2)
-    registry = Registry(settings, lambda folder: load(folder, settings, opener(FakeModel()), Observed()), Observed())
+    registry = Registry(
+        settings,
+        lambda folder: load(folder, settings, opener(FakeModel()), Observed(), Gate(max_pictures=1000)),
+        Observed(),
+    )
     registry.start()
     until(lambda: [version.state for version in registry.versions] == ["ready", "ready"])
     publish_whole(tmp_path, 3)

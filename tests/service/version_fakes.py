@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from service.model.gate import Gate
 from service.model.registry import Registry
 from service.model.version import Model, load
 from service.settings import Settings
@@ -42,7 +43,7 @@ class Service:
 
     def load(self, folder: Path) -> Model:
         self.loaded.append(int(folder.name))
-        return load(folder, self.settings, opener(self.model), self.observed)
+        return load(folder, self.settings, opener(self.model), self.observed, Gate(max_pictures=1000))
 
     def publish(self, number: int, *, broken: bool = False) -> Path:
         return publish_whole(self.artifacts, number, broken=broken)
