@@ -116,14 +116,39 @@ def before_number(line: Line, rng: Random) -> None:
 
 
 def after_number(line: Line, rng: Random) -> None:
-    """What closes an amount or follows a number: strokes, a hatch, a currency mark, a word."""
+    """What closes an amount or follows a number: a point, strokes, a hatch, a currency mark, a word."""
+    if rng.random() < 0.3:
+        separator(line, rng)
+        if rng.random() < 0.4:
+            return
     line.right += rng.uniform(0, 10)
     kind = rng.random()
-    if kind < 0.6:
+    if kind < 0.3:
+        small_strokes(line, rng)
+    elif kind < 0.65:
         closing_strokes(line, rng)
     else:
-        for _ in range(1 if kind < 0.85 else int(rng.integers(2, 4))):
+        for _ in range(1 if kind < 0.88 else int(rng.integers(2, 4))):
             line.put(_sign(rng), rng.uniform(1, 5), rng.normal(0, 2))
+
+
+def small_strokes(line: Line, rng: Random) -> None:
+    """One to three short strokes one below the other, level or steep, raised or not, joined in one go or each by itself."""
+    count = int(rng.choice([1, 2, 3], p=[0.35, 0.55, 0.1]))
+    length, apart = rng.uniform(3, 10), rng.uniform(2, 5)
+    lean, steep = rng.normal(0, 0.15), rng.random() < 0.15
+    left, top = line.right + rng.uniform(0, 3), line.middle() + rng.uniform(-9, 6) - (count - 1) * apart / 2
+    ends = []
+    for k in range(count):
+        start, end = np.array([0.0, k * apart]), np.array([length, k * apart + lean * length])
+        if steep:
+            start, end = np.array([k * apart, 0.0]), np.array([k * apart - lean * length, length])
+        ends.append(np.stack([start, end]) + rng.normal(0, 0.5, (2, 2)) + (left, top))
+    if count > 1 and rng.random() < 0.4:
+        line.stroke(np.concatenate(ends))
+    else:
+        for stroke in ends:
+            line.stroke(stroke)
 
 
 def closing_strokes(line: Line, rng: Random) -> None:

@@ -45,8 +45,8 @@ class LineRecipe(_Frozen):
     filters: tuple[int, int, int, int, int, int] = (32, 32, 64, 64, 96, 128)
     features: int = 160
     context: int = 2
-    rounds: tuple[Annotated[int, Field(ge=1)], ...] = Field((12, 10), min_length=1)
-    rates: tuple[float, ...] = (1.0, 0.5)
+    rounds: tuple[Annotated[int, Field(ge=1)], ...] = Field((22,), min_length=1)
+    rates: tuple[float, ...] = (1.0,)
     chunks: int = Field(10, ge=1)
     lines: int = Field(4_096, ge=1)
     batch_columns: int = Field(6_144, ge=1)  # pixels that the lines of a batch are wide together, about

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.hand import MARGIN, MIDDLE, Image, Line, Random, after_number, before_number, no_number, separator
+from trainer.hand import DIGIT, MARGIN, MIDDLE, Image, Line, Random, after_number, before_number, no_number, separator
 from trainer.pens import smooth
 from trainer.spoil import spoilt
 
@@ -20,6 +20,7 @@ HEIGHT = 32
 MOST_DIGITS = 9
 _SLANTS = np.linspace(-0.45, 0.9, 19)
 _SAMPLE = 1_500
+_SIZES = (0.5, 2.0)  # how much smaller and larger than `DIGIT` a line's marks may be found to be
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     usual = rng.choice([rng.uniform(-4, 2), rng.uniform(-3, 12), rng.uniform(4, 20)], p=[0.35, 0.45, 0.2])
     spread = rng.choice([0.5, 2.0, 4.5], p=[0.3, 0.4, 0.3])
     own = int(rng.integers(len(stocks))) if rng.random() < 0.75 else None
-    size, sizes = 1.0, rng.choice([0.03, 0.1, 0.2], p=[0.5, 0.35, 0.15])
+    hand = _Hand.of(rng)
     jump = rng.choice([0.5, 1.5, 3.0], p=[0.4, 0.4, 0.2])
     joined = rng.random() < 0.3
     parted = rng.random() < 0.3
@@ -71,28 +72,56 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
         stock = stocks[own if own is not None else int(rng.integers(len(stocks)))]
         wanted = digit if digit >= 0 and rng.random() < 0.1 else 0 if rng.random() < 0.08 else None
         at = _choose(stock, wanted, rng)
+        of_zeros = digit == 0 and int(stock.labels[at]) == 0
         digit = int(stock.labels[at])
-        scale = size * float(np.exp(np.clip(rng.normal(0, sizes), -0.4, 0.4)))
-        down = rng.normal(0, jump)
-        if place >= count - cents > 0:
-            scale, down = scale * 0.65, down - 4
-        picture = stock.images[at]
-        if abs(scale - 1) > 0.02:
-            picture = np.asarray(
-                cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), np.uint8
-            )
+        raised = place >= count - cents > 0
+        picture, down = hand.shaped(stock.images[at], digit, 0.65 if raised else 1.0, rng)
+        down += rng.normal(0, jump) - (4 if raised else 0)
         gap = float(np.clip(rng.normal(usual, spread), -5, 40)) if place else 0.0
         if (place and parted and (count - place) % 3 == 0) or (place and rng.random() < 0.02):
             gap = separator(line, rng)
         here = line.put(picture, gap, down)
         if before is not None and here[0] <= before[1]:
             line.apart = False
-        if joined and before is not None and rng.random() < 0.6 and here[0] - before[1] < 14:
+        linked = (joined and rng.random() < 0.6) or (of_zeros and hand.flat and rng.random() < 0.5)
+        if linked and before is not None and here[0] - before[1] < 14:
             _join(line, before, here, rng)
             line.apart = False
         line.digits.append(digit)
         line.middles.append((here[0] + here[1] - 1) / 2)
         before = here
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """How a writer shapes the digits of a line: how much they differ in size, how flat the zeros are, how tall the ones."""
+
+    sizes: float
+    flat: float
+    tall: float
+
+    @classmethod
+    def of(cls, rng: Random) -> _Hand:
+        return cls(
+            float(rng.choice([0.03, 0.1, 0.2], p=[0.45, 0.35, 0.2])),
+            float(rng.uniform(0.2, 1.0)) if rng.random() < 0.12 else 0.0,
+            float(rng.uniform(0.1, 0.4)) if rng.random() < 0.15 else 0.0,
+        )
+
+    def shaped(self, picture: Image, digit: int, size: float, rng: Random) -> tuple[Image, float]:
+        """The digit's picture as this hand writes it, and how far its middle is below the line's."""
+        scale = size * float(np.exp(np.clip(rng.normal(0, self.sizes), -0.4, 0.4)))
+        wide = scale * float(np.exp(np.clip(rng.normal(0, 0.06), -0.2, 0.2)))
+        high, down = scale, 0.0
+        if digit == 0 and self.flat:
+            wide, high = wide * (1 + 0.6 * self.flat), high * (1 - 0.4 * self.flat)
+            down = (scale - high) * DIGIT / 2 * float(rng.uniform(-0.2, 1))
+        if digit == 1:
+            high *= 1 + self.tall
+        if max(abs(wide - 1), abs(high - 1)) < 0.02:
+            return picture, down
+        other = cv2.resize(picture, None, fx=wide, fy=high, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(other, np.uint8), down
 
 
 def _choose(stock: Stock, wanted: int | None, rng: Random) -> int:
@@ -121,27 +150,43 @@ def _join(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random
 
 
 def _finished(line: Line, rng: Random) -> Written:
-    """The line brought to its height in one resampling, upright, yet not quite, a little large or small; then spoilt.
+    """The line brought to its height in one resampling as whoever shows one to the network does, yet not quite; then spoilt.
 
-    Whoever brings a line before the network takes its slant out: of digits that lean differently, some lean to the left then.
+    That is: its marks 20 pixels high, their mass in the middle, their slant taken out: of digits that lean differently, some lean
+    to the left then.
     """
     width = min(line.right + MARGIN, line.canvas.shape[1])
-    scale = float(np.exp(np.clip(rng.normal(0, 0.1), -0.3, 0.3)))
+    size, middle = _size_and_middle(line.canvas)
+    scale = DIGIT / size * float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25)))
     slant = upright(line.canvas) + rng.normal(0, 0.07)
     turn = np.clip(rng.normal(0, 0.01), -0.03, 0.03)
-    stretch = float(np.exp(rng.normal(0, 0.08)))
-    down = HEIGHT / 2 + np.clip(rng.normal(0, 1.3), -4, 4)
+    stretch = float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4)))
+    down = HEIGHT / 2 + np.clip(rng.normal(0, 0.9), -3, 3)
     # x' = stretch·scale·(x + slant·(y − middle)); y' = scale·(y − middle) + down
     forward = np.array(
         [
-            [stretch * scale, stretch * scale * slant, -stretch * scale * slant * MIDDLE],
-            [scale * turn, scale, down - scale * MIDDLE - scale * turn * width / 2],
+            [stretch * scale, stretch * scale * slant, -stretch * scale * slant * middle],
+            [scale * turn, scale, down - scale * middle - scale * turn * width / 2],
         ]
     )
     flat = (max(24, int(np.ceil(stretch * scale * width))), HEIGHT)
-    picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=cv2.INTER_LINEAR), np.uint8)
+    way = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
+    picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=way), np.uint8)
     middles = tuple(float(stretch * scale * x) for x in line.middles)
     return Written(spoilt(picture, rng), tuple(line.digits), middles, line.apart)
+
+
+def _size_and_middle(canvas: Image) -> tuple[float, float]:
+    """The height at which half of the ink is in lower marks, in pixels, and the row of its centre of mass."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((canvas > 100).astype(np.uint8), connectivity=8)
+    heights, areas = np.asarray(stats)[1:, cv2.CC_STAT_HEIGHT], np.asarray(stats)[1:, cv2.CC_STAT_AREA]
+    if not len(heights):
+        return float(DIGIT), MIDDLE
+    order = np.argsort(heights, kind="stable")
+    mass = np.cumsum(areas[order])
+    size = float(heights[order[int(np.searchsorted(mass, mass[-1] / 2))]])
+    rows = canvas.sum(1, dtype=np.float64)
+    return float(np.clip(size, _SIZES[0] * DIGIT, _SIZES[1] * DIGIT)), float(rows @ np.arange(len(rows)) / rows.sum())
 
 
 def upright(canvas: Image) -> float:
