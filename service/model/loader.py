@@ -38,7 +38,7 @@ class Loader:
 
     def __init__(self, table: Table, settings: Settings, load: Callable[[Path], Model], observer: Observer) -> None:
         self.closed = False
-        self._garbage = False
+        self._stirred = False
         self._table = table
         self._settings = settings
         self._load_model = load
@@ -77,14 +77,20 @@ class Loader:
         if replaced := self._table.replaced():
             for loaded in replaced:
                 loaded.model.close()
-            self._garbage = True
+            self._stirred = True
             self._observer.models_changed(self._table)
 
     def collect(self) -> None:
-        """Frees what was unloaded. A TensorFlow graph is full of cycles, and 14 MB of it would wait for the collector's turn."""
-        if self._garbage:
-            self._garbage = False
+        """After something was loaded or unloaded: frees what is left of it, and puts what stays out of the collector's sight.
+
+        A TensorFlow graph is full of cycles, and 14 MB of it would wait for the collector's turn. What it and its libraries keep
+        is half a million objects: looking at them all again takes a quarter of a second, in which nothing else is done.
+        """
+        if self._stirred:
+            self._stirred = False
+            gc.unfreeze()
             gc.collect()
+            gc.freeze()
 
     def _load(self, version: Version, mark: str) -> bool:
         number = version.number
@@ -111,6 +117,7 @@ class Loader:
         version = replace(version, state="ready", loaded=loaded, manifest=model.manifest, reason=None, tried=None)
         log.info("version %d was loaded in %.1f s", number, time.perf_counter() - started)
         self._put(version, "loaded")
+        self._stirred = True
         return True
 
     def _put(self, version: Version, event: Event | None = None) -> None:
@@ -124,7 +131,7 @@ class Loader:
         if loaded is None:  # somebody has just come for it
             return
         loaded.model.close()
-        self._garbage = True
+        self._stirred = True
         log.info("version %d was unloaded", number)
         self._observer.model_event("unloaded")
         self._observer.models_changed(self._table)

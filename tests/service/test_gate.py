@@ -6,6 +6,7 @@ import pytest
 
 from service.errors import Overloaded
 from service.model.gate import DECODERS, Gate, Reason
+from service.model.pace import Pace
 
 MEGAPIXEL = 1_000_000
 
@@ -178,3 +179,16 @@ def test_a_lone_picture_that_took_long_does_not_make_the_crowds_look_slow(gated:
     for _ in range(20):
         gated.gate.read(64, 0.64, crowded=True)
     assert gated.refused() is not None
+
+
+def test_the_pace_is_that_of_large_portions_not_of_small_ones_between_them() -> None:
+    pace = Pace(0.001)
+    for _ in range(50):
+        pace.note(32, 0.032)
+        pace.note(1, 0.01)  # a picture by itself takes ten times as long
+    assert pace.seconds == pytest.approx(0.042 / 33, rel=0.2)
+    pace.note_alone(1, 0.0005)
+    assert pace.seconds == pytest.approx(0.0005)
+    pace.note_alone(1, 0.01)
+    pace.note(0, 1.0)
+    assert pace.seconds == pytest.approx(0.0005)

@@ -48,6 +48,14 @@ def test_what_is_unloaded_is_freed_though_it_refers_to_itself(make: Make) -> Non
         gc.enable()
 
 
+def test_what_is_loaded_is_out_of_the_collectors_sight(make: Make) -> None:
+    gc.unfreeze()
+    service = make(1)
+    service.registry.look()
+    assert gc.get_freeze_count() > 10_000
+    assert service.model not in gc.get_objects()
+
+
 def test_no_more_versions_are_in_memory_than_may_be(make: Make) -> None:
     service = make(1, 2, 3, max_versions=2)
     assert service.states == {1: "unloaded", 2: "ready", 3: "ready"}
