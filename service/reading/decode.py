@@ -21,6 +21,7 @@ ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112
+_TELL_ORIENTATION = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where Pillow looks for it
 _TURNS = {
     2: (1, 0),
     3: (0, 2),
@@ -126,6 +127,8 @@ def _check_effort(data: bytes, kind: str, max_pixels: int) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
+    if _TELL_ORIENTATION.isdisjoint(image.info):
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged metadata is no reason to refuse the picture; Pillow raises SyntaxError, struct.error, …
@@ -142,8 +145,9 @@ def _to_grey(image: Image.Image, working_size: int) -> Grey:
     coarser = max(image.size) // working_size
     if coarser > 1:  # at first by whole numbers, which is cheap: all that follows is done on fewer pixels
         image = image.reduce(coarser)
-    grey = _on_paper(image.convert("RGBA")) if transparent else np.asarray(image.convert("L"))
-    return _reduced(grey, working_size)
+    if transparent:
+        return _reduced(_on_paper(image.convert("RGBA")), working_size)
+    return _reduced(np.asarray(image if image.mode == "L" else image.convert("L")), working_size)
 
 
 def _on_paper(image: Image.Image) -> Grey:

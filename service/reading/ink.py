@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import add
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from service.reading.types import Box, Grey
 
 _FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
 _ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must rise above it
-_EDGE = 0.08  # share of full ink at which the ink's box ends
+_EDGE = 21  # of 255: ink at which the ink's box ends
 _LEVELS = 77, 77, 45  # of 255: strength of the lines looked for: strong ones hide others, which hide faint ones
 _ROOMY = 40  # pixels: smaller pictures have no room for both strong and faint lines
 _MANY = 8  # marks: so many may be specks
@@ -93,9 +94,8 @@ def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
 
 def _cut(ink: NDArray[np.uint8], marks: Marks, chosen: list[int]) -> Found:
     height, width = ink.shape
-    boxes = marks.stats[chosen]
-    left, top = int(boxes[:, 0].min()), int(boxes[:, 1].min())
-    right, bottom = int((boxes[:, 0] + boxes[:, 2]).max()), int((boxes[:, 1] + boxes[:, 3]).max())
+    lefts, tops, widths, heights, _ = zip(*(marks.stats[i].tolist() for i in chosen), strict=True)
+    left, top, right, bottom = min(lefts), min(tops), max(map(add, lefts, widths)), max(map(add, tops, heights))
     soft = 1 + max(right - left, bottom - top) // 24  # strokes fade over their edge
     left, top, right, bottom = (
         max(0, left - soft),
@@ -104,11 +104,11 @@ def _cut(ink: NDArray[np.uint8], marks: Marks, chosen: list[int]) -> Found:
         min(height, bottom + soft),
     )
     cut = ink[top:bottom, left:right].copy()
-    if len(marks.stats) > 2 or np.count_nonzero(cut) != np.count_nonzero(ink):
+    if len(marks.stats) > 2 or cv2.countNonZero(cut) != cv2.countNonZero(ink):
         labels = marks.labels[top:bottom, left:right]
         lut = np.zeros(len(marks.stats), np.uint8)
         lut[chosen] = 1
         near = cv2.dilate(lut[labels], np.ones((2 * soft + 1, 2 * soft + 1), np.uint8))
         cut[near == 0] = 0
-    x, y, w, h = cv2.boundingRect((cut >= 255 * _EDGE).astype(np.uint8))
+    x, y, w, h = cv2.boundingRect((cut >= _EDGE).view(np.uint8))
     return Found(cut[y : y + h, x : x + w], Box(left + x, top + y, w, h))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a frame
 _RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
-_BODY, _SEED = 0.27, 0.5  # shares of full ink: what belongs to a mark, and what makes it one
+_BODY, _SEED = 69, 128  # of 255: what belongs to a mark, and what makes it one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Marks:
 
 def marks_of(ink: NDArray[np.uint8]) -> Marks:
     """The components of `ink`, uint8, full ink 255."""
-    body = (ink >= 255 * _BODY).astype(np.uint8)
+    body = (ink >= _BODY).view(np.uint8)
     count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
     labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
-    mass = np.full(count, float(ink.sum()))
-    if count > 2:
-        inked = body > 0
-        mass = np.bincount(labels[inked], ink[inked], count).astype(np.float64)
-        sure = np.bincount(labels[ink >= 255 * _SEED], minlength=count)
-        mass[sure == 0] = 0
+    if count <= 2:
+        return Marks(labels, stats, np.array((0.0, cv2.sumElems(ink)[0])[:count]))
+    inked = body > 0
+    mass = np.bincount(labels[inked], ink[inked], count).astype(np.float64)
+    sure = np.bincount(labels[ink >= _SEED], minlength=count)
+    mass[sure == 0] = 0
     mass[0] = 0
     return Marks(labels, stats, mass)
 
@@ -40,23 +40,28 @@ def marks_of(ink: NDArray[np.uint8]) -> Marks:
 def remnants(marks: Marks) -> list[int]:
     """Marks that the cut left of a frame or a neighbour: they keep to the picture's edges and shun its middle."""
     height, width = marks.labels.shape
-    x, y, w, h, _ = marks.stats.T
-    touching = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
-    touching[0] = False
-    if not touching.any():
-        return []
-    longer = np.maximum(w / width, h / height)
-    large, small = touching & (longer > 0.5) & (min(height, width) >= _SMALLEST), touching & (longer < 0.3)
-    beside = (y + h <= height // 4) | (y >= height - height // 4) | (x + w <= width // 4) | (x >= width - width // 4)
     return [
-        *np.flatnonzero(small & beside).tolist(),
-        *(i for i in np.flatnonzero(small & ~beside).tolist() if _shuns_middle(marks, i)),
-        *(
-            i
-            for i in np.flatnonzero(large).tolist()
-            if _shuns_middle(marks, i) and _straight(marks, i) and _frames(marks, i)
-        ),
+        i
+        for i, (x, y, w, h, _) in enumerate(marks.stats.tolist())
+        if i and (x == 0 or y == 0 or x + w == width or y + h == height) and _is_remnant(marks, i)
     ]
+
+
+def _is_remnant(marks: Marks, i: int) -> bool:
+    """Whether a mark that touches an edge is small and beside it, or large and made of a frame's lines."""
+    height, width = marks.labels.shape
+    x, y, w, h, _ = marks.stats[i].tolist()
+    longer = max(w / width, h / height)
+    if longer < 0.3:
+        beside = y + h <= height // 4 or y >= height - height // 4 or x + w <= width // 4 or x >= width - width // 4
+        return beside or _shuns_middle(marks, i)
+    return (
+        longer > 0.5
+        and min(height, width) >= _SMALLEST
+        and _shuns_middle(marks, i)
+        and _straight(marks, i)
+        and _frames(marks, i)
+    )
 
 
 def _shuns_middle(marks: Marks, i: int) -> bool:

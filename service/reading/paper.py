@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,25 +29,36 @@ def relief(grey: Grey) -> NDArray[np.float32]:
 
     The paper, flat or unevenly lit, is taken away, and dark and light ink come out alike.
     """
-    frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.int16)
-    level = int(np.sort(frame)[len(frame) // 2])
-    away = np.abs(frame - level)
-    if np.count_nonzero(away <= _FLAT[0]) >= _FLAT[1] * len(frame):
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    edges.sort()
+    frame = edges.tobytes()
+    level = frame[len(frame) // 2]
+    if _count_within(frame, level, _FLAT[0]) >= _FLAT[1] * len(frame):
         return _flat(grey, level)
     banded = _banded(grey)
     if banded is not None:
         return banded
-    if np.count_nonzero(away <= _CLEAN[0]) >= _CLEAN[1] * len(frame):
+    if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
         return _flat(grey, level)
     even = _even(grey)
     return _uneven(grey) if even is None else even
 
 
+def _count_within(frame: bytes, level: int, distance: int) -> int:
+    """How many of the sorted grey levels `frame` are no further from `level` than `distance`."""
+    return bisect_right(frame, level + distance) - bisect_left(frame, level - distance)
+
+
 def _flat(grey: Grey, level: int) -> NDArray[np.float32]:
     difference = grey.astype(np.float32) - np.float32(level)
-    rises = _rises(difference)
-    if rises is None:  # so much ink that it counts as noise
-        rises = bool(_sample(difference).sum() > 0)
+    sample = _sample(difference)
+    lowest, highest, _, _ = cv2.minMaxLoc(sample)
+    if lowest < 0 < highest:
+        rises = _rises(difference)
+        if rises is None:  # so much ink that it counts as noise
+            rises = bool(sample.sum() > 0)
+    else:  # as on paper that is quite black or quite white
+        rises = highest > 0
     return difference if rises else -difference
 
 
@@ -54,7 +67,10 @@ def noise(relief: NDArray[np.float32]) -> float:
 
     Of all pixels, or of those below the paper alone, whichever is less: ink rises to one side only, however much there is.
     """
-    sample = np.sort(_sample(relief))  # partitioning is slower where most values are equal
+    sample = _sample(relief)
+    if 2 * np.count_nonzero(sample) < len(sample):  # the median is 0, and so is that of the deviations from it
+        return 0.0
+    sample = np.sort(sample)  # partitioning is slower where most values are equal
     middle = len(sample) // 2
     overall = np.sort(np.abs(sample - sample[middle]))[middle]
     below = int(np.searchsorted(sample, 0.0))
@@ -66,13 +82,13 @@ def full_ink(relief: NDArray[np.float32], specks: int, weakest: float) -> float 
 
     The median of what rises above half of the strongest; the few pixels that rise above all else are passed over.
     """
-    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256]).ravel()
-    at_least = np.cumsum(levels[::-1])[::-1]  # how many pixels rise to each level or above it
-    strongest = int(np.flatnonzero(at_least > min(specks, relief.size - 1))[-1])
+    levels = cv2.calcHist([cv2.convertScaleAbs(np.maximum(relief, 0))], [0], None, [256], [0, 256])
+    at_least = levels[::-1].cumsum()  # how many pixels rise to 255, to 254 or above it, …
+    strongest = 255 - int(at_least.searchsorted(min(specks, relief.size - 1), "right"))
     if strongest < weakest:
         return None
-    strong = at_least[strongest // 2 + 1]
-    return float(np.flatnonzero(at_least > strong / 2)[-1])
+    strong = int(at_least[254 - strongest // 2])
+    return 255.0 - int(at_least.searchsorted(strong / 2, "right"))
 
 
 def lean(values: NDArray[np.float32], noise: float) -> float:

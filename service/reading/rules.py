@@ -52,7 +52,7 @@ def lines_across(ink: NDArray[np.uint8], level: int) -> NDArray[np.bool_] | None
     shape = ink.shape
     ink = shrunk(ink, _WORKING / max(shape))  # lines too thin to be seen there are too thin to matter
     height, width = ink.shape
-    mask = (ink >= level).astype(np.uint8)
+    mask = (ink >= level).view(np.uint8)
     reach = cv2.boundingRect(mask)[2:]
     ways = [upright for upright in (False, True) if reach[upright] >= _SPAN * (height if upright else width)]
     if not ways or min(height, width) < _SMALLEST:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
 from service.reading.decode import WORKING_SIZE, decode
@@ -62,6 +62,19 @@ def test_exif_orientation_is_undone(orientation: int, format: str) -> None:
     upright = decode(encoded(stored, format, exif=exif), LIMIT)
     assert close(upright.grey, SEVEN)
     assert (upright.height, upright.width) == SEVEN.shape
+
+
+@pytest.mark.parametrize("place", ["XMP", "raw profile"])
+def test_orientation_in_a_text_of_the_png_is_undone(place: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    text = PngImagePlugin.PngInfo()
+    if place == "XMP":
+        text.add_itxt("XML:com.adobe.xmp", '<rdf:Description tiff:Orientation="6"/>')
+    else:
+        text.add_text("Raw profile type exif", f"\nexif\n{len(exif.tobytes())}\n{exif.tobytes().hex()}")
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(SEVEN)))
+    assert np.array_equal(decode(encoded(stored, "PNG", pnginfo=text), LIMIT).grey, SEVEN)
 
 
 def alpha_picture(ink: int, alpha: np.ndarray) -> bytes:
