@@ -16,12 +16,12 @@ from service.openapi import form_body, json_body, problems
 from service.problems import problem_of
 from service.reading.types import Grey
 from service.routes.json_uploads import json_pictures
-from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, model_for, respond
+from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, ReadingRoute, model_for, respond
 from service.routes.uploads import many_pictures, one_picture
 from service.schemas import MAX_EXPLAINED, DigitReading, DigitResult, DigitResults, ReadingQuery, digit_reading
 from service.state import state_of
 
-router = APIRouter(prefix="/v1", tags=["readings"])
+router = APIRouter(prefix="/v1", tags=["readings"], route_class=ReadingRoute)
 
 _EXAMPLES = {
     "pixels": {"summary": "Grey values", "value": {"images": [PIXELS_AS_JSON]}},
