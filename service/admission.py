@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import DigitsError, Overloaded
 from service.limits import length_of
+from service.linger import WHOLE
 from service.model.cost import SMALL_BYTES
 from service.model.gate import Gate
 from service.problems import respond_to
@@ -115,6 +116,9 @@ async def _drained(scope: Scope, receive: Receive, length: int | None) -> Digits
     if not length or length > SMALL_BYTES or any(name == b"expect" for name, _ in scope["headers"]):
         return None
     try:
+        if scope.get("state", {}).get(WHOLE, False):  # a clock takes as long as all else here
+            await receive()
+            return None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while (await receive()).get("more_body", False):

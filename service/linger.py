@@ -11,6 +11,9 @@ LINGER_SECONDS = 10.0
 REFUSED = "refused"
 """The server sets it in the scope's `state` to the error for a body that will not be whole: the app gets it from `receive`."""
 
+WHOLE = "whole"
+"""The server sets it in the scope's `state` when all of the body is here: the app gets it from `receive` without waiting."""
+
 
 class Linger:
     """Whoever is answered before the body is read gets `Connection: close`, and is listened to for a while.

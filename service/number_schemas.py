@@ -118,7 +118,7 @@ class NumberReading(Answer):
 
 
 def number_reading(given: reading.NumberReading, manifest: Manifest) -> NumberReading:
-    """The answer for a reading, built without validation as in `schemas.digit_reading`."""
+    """The answer for a reading, built without validation: the reader's values are of the right types."""
     why = given.explanation
     return NumberReading.model_construct(
         status=given.status,

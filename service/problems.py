@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import http
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from service.errors import DigitsError, InvalidRequest, RateUsedUp, Unauthorized, Unavailable
-from service.schemas import Fault, Problem
 from service.telemetry.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
 OUR_FAULT = "Something went wrong on our side. Quote the request id when you report it."
 
 
-def problem_of(error: DigitsError, path: str) -> Problem:
-    """What callers are told of an error. One that is our fault is told as no more than that."""
-    return Problem(
-        type="/problems/" + error.title.lower().replace(" ", "-"),
-        title=error.title,
-        status=error.status,
-        detail=OUR_FAULT if error.status == 500 else error.detail,
-        instance=path,
-        request_id=request_id.get(),
-        errors=[Fault(location=where, message=what) for where, what in error.errors]
-        if isinstance(error, InvalidRequest)
-        else None,
-    )
+def problem_of(error: DigitsError, path: str) -> dict[str, Any]:
+    """What callers are told of an error, as `Problem` has it. One that is our fault is told as no more than that."""
+    detail = OUR_FAULT if error.status == 500 else error.detail
+    problem = _problem("/problems/" + error.title.lower().replace(" ", "-"), error.title, error.status, path, detail)
+    if isinstance(error, InvalidRequest):
+        problem["errors"] = [{"location": where, "message": what} for where, what in error.errors]
+    return problem
 
 
-def plain_problem(status: int, path: str, detail: str) -> Problem:
+def plain_problem(status: int, path: str, detail: str) -> dict[str, Any]:
     """A problem that HTTP itself has a name for, and that needs no type of ours."""
-    title = http.HTTPStatus(status).phrase
-    return Problem(
-        type="about:blank", title=title, status=status, detail=detail, instance=path, request_id=request_id.get()
-    )
+    return _problem("about:blank", http.HTTPStatus(status).phrase, status, path, detail)
 
 
-def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+def respond(problem: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """The response for a problem."""
-    return Response(to_json(problem), problem.status, headers, MEDIA_TYPE)
+    return Response(to_json(problem), problem["status"], headers, MEDIA_TYPE)
 
 
 def respond_to(error: DigitsError, path: str) -> Response:
@@ -52,3 +43,15 @@ def respond_to(error: DigitsError, path: str) -> Response:
     elif isinstance(error, Unauthorized):
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"' if error.wrong else "Bearer"}  # RFC 6750
     return respond(problem_of(error, path), headers)
+
+
+def _problem(kind: str, title: str, status: int, path: str, detail: str) -> dict[str, Any]:
+    # No model: under overload much of what is answered is this.
+    return {
+        "type": kind,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+        "request_id": request_id.get(),
+    }

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.errors import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout
 from service.headers import ALWAYS
-from service.linger import LINGER_SECONDS, REFUSED
+from service.linger import LINGER_SECONDS, REFUSED, WHOLE
 from service.problems import respond_to
 from service.state import State
 from service.telemetry.logging import request_id
@@ -92,6 +92,7 @@ class Protocol(HttpToolsProtocol):
         self._begun = False
         self._fields = 0
         self._stop_clock()
+        self.cycle.scope["state"][WHOLE] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

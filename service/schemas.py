@@ -219,22 +219,22 @@ class Health(Answer):
     status: Literal["ok"] = Field("ok", description="Always `ok`: anything else is a problem.")
 
 
-def digit_reading(given: reading.DigitReading, manifest: Manifest) -> DigitReading:
-    """The answer for a reading."""
-    # Built without validation: the reader's values are of the right types, and this runs for each picture.
+def digit_reading(given: reading.DigitReading, manifest: Manifest) -> dict[str, Any]:
+    """The answer for a reading, as `DigitReading` has it."""
+    # No model: the reader's values are of the right types, and this runs for each picture.
     box, why = given.box, given.explanation
-    return DigitReading.model_construct(
-        status=given.status,
-        digit=given.digit,
-        confidence=given.confidence,
-        probabilities=None if given.probabilities is None else list(given.probabilities),
-        digit_probability=given.digit_probability,
-        box=None if box is None else Box.model_construct(x=box.x, y=box.y, width=box.width, height=box.height),
-        model=ModelName.model_construct(name=manifest.name, version=manifest.version),
-        explanation=None
+    return {
+        "status": given.status,
+        "digit": given.digit,
+        "confidence": given.confidence,
+        "probabilities": given.probabilities,
+        "digit_probability": given.digit_probability,
+        "box": None if box is None else {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
+        "model": {"name": manifest.name, "version": manifest.version},
+        "explanation": None
         if why is None
-        else Explanation.model_construct(normalised=data_uri(why.normalised), saliency=data_uri(why.saliency)),
-    )
+        else {"normalised": data_uri(why.normalised), "saliency": data_uri(why.saliency)},
+    }
 
 
 def data_uri(picture: bytes) -> str:

@@ -25,7 +25,7 @@ def reader_of(settings: Settings, *, number: bool) -> Callable[[Path], Reading]:
     reader, manifest = verified.reader, verified.artifact.manifest
     if number:
         return lambda file: number_reading(reader.number(file.read_bytes()), manifest)
-    return lambda file: digit_reading(reader.digit(file.read_bytes()), manifest)
+    return lambda file: DigitReading.model_validate(digit_reading(reader.digit(file.read_bytes()), manifest))
 
 
 def words_of(reading: Reading) -> str:

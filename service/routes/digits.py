@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic_core import to_json
@@ -16,12 +16,12 @@ from service.openapi import form_body, json_body, problems
 from service.problems import problem_of
 from service.reading.types import Grey
 from service.routes.json_uploads import json_pictures
-from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, model_for, respond
+from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, ReadingRoute, model_for, respond
 from service.routes.uploads import many_pictures, one_picture
-from service.schemas import MAX_EXPLAINED, DigitReading, DigitResult, DigitResults, ReadingQuery, digit_reading
+from service.schemas import MAX_EXPLAINED, DigitReading, DigitResults, ReadingQuery, digit_reading
 from service.state import state_of
 
-router = APIRouter(prefix="/v1", tags=["readings"])
+router = APIRouter(prefix="/v1", tags=["readings"], route_class=ReadingRoute)
 
 _EXAMPLES = {
     "pixels": {"summary": "Grey values", "value": {"images": [PIXELS_AS_JSON]}},
@@ -88,15 +88,13 @@ async def _read_many(
     if explain and len(pictures) > MAX_EXPLAINED:
         raise TooManyPictures(f"A request with explain=true may have {MAX_EXPLAINED} pictures.")
     answers = await model.batcher.read_many(pictures, explain=explain)
-    results = []
+    results: list[dict[str, Any]] = []
     for answer in answers:
         if isinstance(answer, PictureError):
             state.metrics.picture_problem(answer.status)
-            problem = problem_of(answer, request.url.path)
-            results.append(DigitResult.model_construct(reading=None, problem=problem))
+            results.append({"reading": None, "problem": problem_of(answer, request.url.path)})
         else:
             state.metrics.reading(answer.reading, answer.queue_seconds, model.manifest.version)
-            reading = digit_reading(answer.reading, model.manifest)
-            results.append(DigitResult.model_construct(reading=reading, problem=None))
+            results.append({"reading": digit_reading(answer.reading, model.manifest), "problem": None})
     read = [answer for answer in answers if isinstance(answer, Answer)]
-    return respond(to_json(DigitResults.model_construct(results=results)), read, model)
+    return respond(to_json({"results": results}), read, model)

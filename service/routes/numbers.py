@@ -16,14 +16,14 @@ from service.openapi import form_body, json_body, problems
 from service.reading import types as reading
 from service.reading.types import Grey
 from service.routes.json_uploads import json_picture
-from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, model_for, respond
+from service.routes.readings import FILE_AS_JSON, OK, PIXELS_AS_JSON, ReadingRoute, model_for, respond
 from service.routes.uploads import one_picture
 from service.state import state_of
 
 INLINE_DIGITS = 100
 """Answers with up to so many digits are written on the event loop: handing them to a thread would take as long."""
 
-router = APIRouter(prefix="/v1", tags=["readings"])
+router = APIRouter(prefix="/v1", tags=["readings"], route_class=ReadingRoute)
 
 _EXAMPLES = {
     "pixels": {"summary": "Grey values", "value": {"image": PIXELS_AS_JSON}},

@@ -193,10 +193,18 @@ def crowded(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
             caller.join(5)
 
 
-def test_the_connection_is_kept_when_the_body_is_small(crowded: httpx.URL) -> None:
+@pytest.mark.parametrize("late", [0, 0.05])
+def test_the_connection_is_kept_when_the_body_is_small(
+    crowded: httpx.URL, monkeypatch: pytest.MonkeyPatch, late: float
+) -> None:
+    monkeypatch.setattr("service.admission.DRAIN_SECONDS", 5)
     with connect(crowded) as connection:
         for _ in range(3):
-            connection.sendall(HEAD.format(len(ONE)).encode() + ONE)
+            request = HEAD.format(len(ONE)).encode() + ONE
+            sent = len(request) - 10 if late else len(request)
+            connection.sendall(request[:sent])
+            time.sleep(late)
+            connection.sendall(request[sent:])
             status, headers, _ = read_one(connection)
             assert (status, headers.get("connection")) == (503, None)
 

@@ -8,7 +8,9 @@ import io
 import httpx
 import pytest
 from PIL import Image
+from pydantic_core import to_json
 
+from service.schemas import DigitReading, DigitResults
 from tests.service.checks import RAW
 from tests.service.fakes import BLANK, ONE, ZERO, FakeModel, one, png
 
@@ -52,6 +54,16 @@ async def test_paper_without_ink_is_blank(client: httpx.AsyncClient, model: Fake
     assert reading["status"] == "blank"
     assert (reading["digit"], reading["confidence"], reading["probabilities"], reading["box"]) == (None, 0, None, None)
     assert model.batches == []
+
+
+@pytest.mark.parametrize("picture", [ONE, BLANK, png(one(4))])
+@pytest.mark.parametrize("query", ["", "?explain=true"])
+async def test_the_answer_is_what_its_schema_would_write(client: httpx.AsyncClient, picture: bytes, query: str) -> None:
+    single = await client.post("/v1/digit" + query, content=picture, headers=RAW)
+    assert to_json(DigitReading.model_validate_json(single.content, strict=True)) == single.content
+    files = [("images", ("a", picture)), ("images", ("b", b"no picture"))]
+    batch = await client.post("/v1/digits" + query, files=files)
+    assert to_json(DigitResults.model_validate_json(batch.content, strict=True)) == batch.content
 
 
 async def test_the_version_can_be_chosen(client: httpx.AsyncClient) -> None:
