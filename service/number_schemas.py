@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, JsonValue
 
 from service.model.artifact import Manifest
 from service.reading import types as reading
-from service.schemas import MODEL, PROBABILITIES, Answer, Box, JSONPicture, ModelName, ReadingQuery, Request, data_uri
+from service.schemas import (
+    MODEL,
+    PROBABILITIES,
+    Answer,
+    Box,
+    JSONPicture,
+    ModelName,
+    ReadingQuery,
+    Request,
+    box_of,
+    data_uri,
+)
 
 _THREE: dict[str, JsonValue] = {
     "digit": 3,
@@ -117,45 +128,42 @@ class NumberReading(Answer):
     explanation: NumberExplanation | None = Field(description="With `explain=true`; null otherwise.")
 
 
-def number_reading(given: reading.NumberReading, manifest: Manifest) -> NumberReading:
-    """The answer for a reading, built without validation: the reader's values are of the right types."""
+def number_reading(given: reading.NumberReading, manifest: Manifest) -> dict[str, Any]:
+    """The answer for a reading, as `NumberReading` has it."""
+    # No model: the reader's values are of the right types.
     why = given.explanation
-    return NumberReading.model_construct(
-        status=given.status,
-        text=given.text,
-        lines=[_line(line) for line in given.lines],
-        confidence=given.confidence,
-        model=ModelName.model_construct(name=manifest.name, version=manifest.version),
-        explanation=None
+    return {
+        "status": given.status,
+        "text": given.text,
+        "lines": [_line(line) for line in given.lines],
+        "confidence": given.confidence,
+        "model": {"name": manifest.name, "version": manifest.version},
+        "explanation": None
         if why is None
-        else NumberExplanation.model_construct(
-            mask=data_uri(why.mask), candidates=[_candidate(candidate) for candidate in why.candidates]
-        ),
-    )
+        else {
+            "mask": data_uri(why.mask),
+            "candidates": [
+                {
+                    "box": box_of(candidate.box),
+                    "digit": candidate.digit,
+                    "confidence": candidate.confidence,
+                    "digit_probability": candidate.digit_probability,
+                    "chosen": candidate.chosen,
+                }
+                for candidate in why.candidates
+            ],
+        },
+    }
 
 
-def _line(line: reading.Line) -> NumberLine:
+def _line(line: reading.Line) -> dict[str, Any]:
     digits = [
-        NumberDigit.model_construct(
-            digit=digit.digit,
-            confidence=digit.confidence,
-            probabilities=list(digit.probabilities),
-            box=_box(digit.box),
-        )
+        {
+            "digit": digit.digit,
+            "confidence": digit.confidence,
+            "probabilities": digit.probabilities,
+            "box": box_of(digit.box),
+        }
         for digit in line.digits
     ]
-    return NumberLine.model_construct(text=line.text, confidence=line.confidence, box=_box(line.box), digits=digits)
-
-
-def _candidate(candidate: reading.Candidate) -> Candidate:
-    return Candidate.model_construct(
-        box=_box(candidate.box),
-        digit=candidate.digit,
-        confidence=candidate.confidence,
-        digit_probability=candidate.digit_probability,
-        chosen=candidate.chosen,
-    )
-
-
-def _box(box: reading.Box) -> Box:
-    return Box.model_construct(x=box.x, y=box.y, width=box.width, height=box.height)
+    return {"text": line.text, "confidence": line.confidence, "box": box_of(line.box), "digits": digits}

@@ -229,12 +229,17 @@ def digit_reading(given: reading.DigitReading, manifest: Manifest) -> dict[str, 
         "confidence": given.confidence,
         "probabilities": given.probabilities,
         "digit_probability": given.digit_probability,
-        "box": None if box is None else {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
+        "box": None if box is None else box_of(box),
         "model": {"name": manifest.name, "version": manifest.version},
         "explanation": None
         if why is None
         else {"normalised": data_uri(why.normalised), "saliency": data_uri(why.saliency)},
     }
+
+
+def box_of(box: reading.Box) -> dict[str, int]:
+    """The answer for a box, as `Box` has it."""
+    return {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
 
 
 def data_uri(picture: bytes) -> str:

@@ -104,12 +104,16 @@ def _sign(rng: Random) -> Image:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def _word(line: Line, rng: Random, count: int) -> None:
+    for _ in range(count):
+        line.put(_sign(rng), rng.uniform(1, 5), rng.normal(0, 2))
+
+
 def before_number(line: Line, rng: Random) -> None:
     """A currency mark, a word or a stroke in front of the number."""
     kind = rng.random()
     if kind < 0.6:
-        for _ in range(1 if kind < 0.35 else int(rng.integers(2, 4))):
-            line.put(_sign(rng), rng.uniform(1, 5), rng.normal(0, 2))
+        _word(line, rng, 1 if kind < 0.35 else int(rng.integers(2, 4)))
     else:
         closing_strokes(line, rng)
     line.right += rng.uniform(2, 14)
@@ -128,8 +132,7 @@ def after_number(line: Line, rng: Random) -> None:
     elif kind < 0.65:
         closing_strokes(line, rng)
     else:
-        for _ in range(1 if kind < 0.88 else int(rng.integers(2, 4))):
-            line.put(_sign(rng), rng.uniform(1, 5), rng.normal(0, 2))
+        _word(line, rng, 1 if kind < 0.88 else int(rng.integers(2, 4)))
 
 
 def small_strokes(line: Line, rng: Random) -> None:

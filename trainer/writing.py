@@ -5,6 +5,7 @@ Each ends as the line reader is shown it: uint8 `[32, width]`, bright on dark, u
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,7 @@ HEIGHT = 32
 MOST_DIGITS = 9
 _SLANTS = np.linspace(-0.45, 0.9, 19)
 _SAMPLE = 1_500
+_INK = 100  # grey level above which a pixel counts as written on
 _SIZES = (0.5, 2.0)  # how much smaller and larger than `DIGIT` a line's marks may be found to be
 
 
@@ -156,9 +158,10 @@ def _finished(line: Line, rng: Random) -> Written:
     to the left then.
     """
     width = min(line.right + MARGIN, line.canvas.shape[1])
-    size, middle = _size_and_middle(line.canvas)
+    canvas = line.canvas[:, : math.ceil(width)]
+    size, middle = _size_and_middle(canvas)
     scale = DIGIT / size * float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25)))
-    slant = upright(line.canvas) + rng.normal(0, 0.07)
+    slant = upright(canvas) + rng.normal(0, 0.07)
     turn = np.clip(rng.normal(0, 0.01), -0.03, 0.03)
     stretch = float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4)))
     down = HEIGHT / 2 + np.clip(rng.normal(0, 0.9), -3, 3)
@@ -170,15 +173,14 @@ def _finished(line: Line, rng: Random) -> Written:
         ]
     )
     flat = (max(24, int(np.ceil(stretch * scale * width))), HEIGHT)
-    way = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
-    picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=way), np.uint8)
+    picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=cv2.INTER_LINEAR), np.uint8)
     middles = tuple(float(stretch * scale * x) for x in line.middles)
     return Written(spoilt(picture, rng), tuple(line.digits), middles, line.apart)
 
 
 def _size_and_middle(canvas: Image) -> tuple[float, float]:
     """The height at which half of the ink is in lower marks, in pixels, and the row of its centre of mass."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats((canvas > 100).astype(np.uint8), connectivity=8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats((canvas > _INK).astype(np.uint8), connectivity=8)
     heights, areas = np.asarray(stats)[1:, cv2.CC_STAT_HEIGHT], np.asarray(stats)[1:, cv2.CC_STAT_AREA]
     if not len(heights):
         return float(DIGIT), MIDDLE
@@ -191,7 +193,7 @@ def _size_and_middle(canvas: Image) -> tuple[float, float]:
 
 def upright(canvas: Image) -> float:
     """The shear, in columns a row, that makes a line's strokes upright: the one whose column sums are the most uneven."""
-    y, x = np.nonzero(canvas > 100)
+    y, x = np.nonzero(canvas > _INK)
     if not len(x):
         return 0.0
     step = len(x) // _SAMPLE + 1

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from service.errors import ArtifactRefused, SettingsError
 from service.model import version
 from service.model.folder import candidates, scan
-from service.number_schemas import NumberReading, number_reading
-from service.schemas import DigitReading, digit_reading
+from service.number_schemas import number_reading
+from service.schemas import digit_reading
 from service.settings import Settings
 
-Reading = DigitReading | NumberReading
+Reading = dict[str, Any]
+"""As the service answers it."""
 
 
 def reader_of(settings: Settings, *, number: bool) -> Callable[[Path], Reading]:
@@ -25,15 +27,16 @@ def reader_of(settings: Settings, *, number: bool) -> Callable[[Path], Reading]:
     reader, manifest = verified.reader, verified.artifact.manifest
     if number:
         return lambda file: number_reading(reader.number(file.read_bytes()), manifest)
-    return lambda file: DigitReading.model_validate(digit_reading(reader.digit(file.read_bytes()), manifest))
+    return lambda file: digit_reading(reader.digit(file.read_bytes()), manifest)
 
 
 def words_of(reading: Reading) -> str:
     """What a person wants to know: `3 (ok, 99.8%)`, `12 / 345 (uncertain, 61.0%)` of two lines, `blank`."""
-    if reading.status in ("blank", "not_a_digit"):
-        return reading.status
-    text = reading.digit if isinstance(reading, DigitReading) else reading.text.replace("\n", " / ")
-    return f"{text} ({reading.status}, {reading.confidence:.1%})"
+    status = reading["status"]
+    if status in ("blank", "not_a_digit"):
+        return str(status)
+    text = reading["text"].replace("\n", " / ") if "text" in reading else reading["digit"]
+    return f"{text} ({status}, {reading['confidence']:.1%})"
 
 
 def _verified(settings: Settings) -> version.Verified:

@@ -101,8 +101,6 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _print_readings(files: Iterator[Path], settings: Settings, *, number: bool, as_json: bool) -> int:
-    from pydantic_core import to_jsonable_python
-
     from service.commands.model import reader_of, words_of
 
     read = reader_of(settings, number=number)
@@ -115,7 +113,7 @@ def _print_readings(files: Iterator[Path], settings: Settings, *, number: bool, 
             status = 1
             continue
         if as_json:
-            print(json.dumps({"file": str(file), "reading": to_jsonable_python(reading)}), flush=True)
+            print(json.dumps({"file": str(file), "reading": reading}), flush=True)
         else:
             print(f"{file}: {words_of(reading)}", flush=True)
     return status

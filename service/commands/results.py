@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from service.commands.read import complain
 from service.errors import DigitsError, PictureError, SettingsError
 from service.settings import Settings
@@ -42,7 +40,7 @@ def write_results(out: Path, files: Iterable[Path], settings: Settings, *, numbe
             counter = Counter(there, len(every))
             for file in left:
                 try:
-                    result = {"reading": to_jsonable_python(read(file))}
+                    result: dict[str, Any] = {"reading": read(file)}
                 except Exception as error:  # one picture must not end the run
                     counter.hide()
                     result = {"problem": _problem(file, error)}
