@@ -9,13 +9,21 @@ import sys
 from pathlib import Path
 
 from trainer import line_fit, lines
-from trainer.commands import add_calibrate, add_line_epochs, add_lines, add_pictures, checked_recipe, line_recipe
+from trainer.commands import (
+    LARGE_HELP,
+    add_calibrate,
+    add_line_epochs,
+    add_lines,
+    add_pictures,
+    checked_recipe,
+    line_recipe,
+)
 from trainer.data import Mnist
 from trainer.errors import DataError, TrainerError
 from trainer.lines import Lines
 from trainer.manifest import libraries, source_commit
 from trainer.npz import Pictures, load_pictures
-from trainer.recipe import QUICK
+from trainer.recipe import LARGE, QUICK
 from trainer.runs import Run, RunConfig
 
 # What the command line can set of the recipe.
@@ -60,11 +68,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
-    train.add_argument("--quick", action="store_true", help="one student, a few epochs, no teachers: some minutes")
+    size = train.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="one student, a few epochs, no teachers: some minutes")
+    size.add_argument("--large", action="store_true", help=LARGE_HELP)
     train.add_argument("--epochs", type=int, help="of the students")
     train.add_argument("--teacher-epochs", type=int, metavar="EPOCHS")
     train.add_argument("--students", type=int, metavar="N", help="trained side by side; the best of them is released")
-    add_line_epochs(train)
+    add_line_epochs(train, "; 0: keep the newest version's")
     train.add_argument("--seed", type=int)
     train.add_argument("--batch-size", type=int)
     train.add_argument(
@@ -189,12 +199,15 @@ def _sha256(mnist: Mnist, extra: list[Pictures]) -> dict[str, str]:
 
 def _config(arguments: argparse.Namespace, data_sha256: dict[str, str]) -> RunConfig:
     given = {name: value for name in _RECIPE if (value := getattr(arguments, name)) is not None}
-    words = ["--quick"] if arguments.quick else []
+    if arguments.quick and arguments.line_epochs:
+        raise TrainerError("--line-epochs: --quick trains no reader of lines")
+    words = [f"--{name}" for name in ("quick", "large") if getattr(arguments, name)]
     words += [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items()]
     words += [] if arguments.line_epochs is None else [f"--line-epochs {arguments.line_epochs}"]
     words += [f"--extra {' '.join(shlex.quote(path.name) for path in arguments.extra)}"] if arguments.extra else []
-    no_lines = {"lines": None} if arguments.line_epochs == 0 else line_recipe(arguments)
-    given = (QUICK if arguments.quick else no_lines) | given
+    size = QUICK if arguments.quick else LARGE if arguments.large else {}
+    no_lines = {"lines": None} if arguments.quick or arguments.line_epochs == 0 else line_recipe(arguments)
+    given = size | no_lines | given
     recipe = checked_recipe(given)
     return RunConfig(
         recipe=recipe,

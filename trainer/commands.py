@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainer.errors import TrainerError
-from trainer.recipe import LineRecipe, Recipe
+from trainer.recipe import LARGE, LineRecipe, Recipe
 
+LARGE_HELP = "larger teachers along with the students, and longer: for a machine with an accelerator"
 _NPZ = "written by `service read … --npz`; may be given again"
 
 
@@ -69,6 +70,7 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
     add_line_epochs(parser)
+    parser.add_argument("--large", action="store_true", help=LARGE_HELP)
     parser.add_argument("--limit", type=int, metavar="N", help="train on N lines an epoch only")
     parser.add_argument("--seed", type=int, help="the one that was given to train")
     parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
@@ -79,21 +81,21 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def add_line_epochs(parser: argparse.ArgumentParser) -> None:
-    """Adds the option that sets how long the reader of lines is trained."""
+def add_line_epochs(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Adds the option that sets how long the reader of lines is trained; `more` goes on with its help."""
     parser.add_argument(
         "--line-epochs",
         type=int,
         metavar="EPOCHS",
-        help="of the reader of lines, in one round; 0: keep the newest version's",
+        help=f"of the reader of lines{more}",
     )
 
 
 def line_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets of the recipe's `lines`; nothing where it does not."""
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = LARGE["lines"].model_dump() if arguments.large else {}
     if arguments.line_epochs is not None:
-        changed |= {"rounds": (arguments.line_epochs,), "rates": (1.0,)}
+        changed |= {"epochs": arguments.line_epochs}
     if arguments.limit is not None:
         changed |= {"chunks": 1, "lines": min(arguments.limit, LineRecipe().lines)}
     return {"lines": changed} if changed else {}
@@ -159,7 +161,8 @@ def _lines(arguments: argparse.Namespace) -> None:
     given: dict[str, Any] = {
         name: value for name in ("seed", "validation", "precision") if (value := getattr(arguments, name)) is not None
     }
-    words = [
+    words = ["--large"] if arguments.large else []
+    words += [
         f"--{name.replace('_', '-')} {value}"
         for name in ("seed", "validation", "precision", "line_epochs", "limit")
         if (value := getattr(arguments, name)) is not None
@@ -196,4 +199,5 @@ def checked_recipe(given: dict[str, Any]) -> Recipe:
         return Recipe.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise TrainerError(f"--{str(first['loc'][-1]).replace('_', '-')}: {first['msg']}") from None
+        name = f"{'line-' if first['loc'][0] == 'lines' else ''}{first['loc'][-1]}"
+        raise TrainerError(f"--{name.replace('_', '-')}: {first['msg']}") from None

@@ -16,7 +16,7 @@ from trainer.pool import Pool, make_epoch
 from trainer.progress import Progress, say
 from trainer.recipe import Network, Recipe
 from trainer.runs import Run
-from trainer.towers import Arrays, Towers, named, set_all
+from trainer.towers import Arrays, Towers, named, of_tutors, set_all, tutors_part
 
 History = list[dict[str, Any]]
 _MARKS = (0.99, 0.995)
@@ -40,7 +40,7 @@ class Phase:
 def phases(recipe: Recipe) -> list[Phase]:
     """What the recipe trains, in order."""
     students = (recipe.network,) * recipe.students
-    if not recipe.teachers:
+    if not recipe.teachers or recipe.together:
         return [Phase("students", students, 0, recipe.epochs)]
     return [
         Phase("teachers", recipe.teachers, 0, recipe.teacher_epochs),
@@ -69,14 +69,17 @@ def train(run: Run, pool: Pool) -> tuple[list[Any], History]:
         for phase in plan:
             if len(history) > phase.end or (len(history) == phase.end and phase is not plan[-1]):
                 continue
+            tutors = _tutors(run, steps[phase.name])
             teachers = [] if phase is plan[0] else _taught_by(recipe, run.config.precision, towers, state)
-            towers = _begin(phase, run, steps[phase.name], teachers)
+            towers = _begin(phase, run, steps[phase.name], tutors.averaged if tutors else teachers)
             if len(history) > phase.first:
                 towers.restore(state)
+                if tutors:
+                    tutors.restore(tutors_part(state))
             for epoch in range(len(history), phase.end):
-                row = _one_epoch(towers, phase, epoch, pools[phase.name], recipe, progress)
+                row = _one_epoch(towers, tutors, phase, epoch, pools[phase.name], recipe, progress)
                 history.append(row)
-                run.save(towers.state() | _kept(teachers), history)
+                run.save(towers.state() | _kept(teachers) | (of_tutors(tutors.state()) if tutors else {}), history)
                 progress.epoch_done(row)
             state = towers.state()
     assert towers is not None
@@ -107,6 +110,14 @@ def say_times(history: History) -> None:
             say(f"{mark:.1%} of the validation pictures: after epoch {at + 1}, {seconds:.0f} s")
 
 
+def _tutors(run: Run, steps: int) -> Towers | None:
+    """The teachers, where they learn along with the students."""
+    recipe = run.config.recipe
+    if not recipe.together or not recipe.teachers:
+        return None
+    return _begin(Phase("teachers", recipe.teachers, recipe.epochs, recipe.epochs), run, steps, [])
+
+
 def _begin(phase: Phase, run: Run, steps: int, teachers: Sequence[Any]) -> Towers:
     import keras
 
@@ -128,14 +139,25 @@ def _kept(teachers: Sequence[Any]) -> Arrays:
 
 
 def _one_epoch(
-    towers: Towers, phase: Phase, epoch: int, pool: Pool, recipe: Recipe, progress: Progress
+    towers: Towers,
+    tutors: Towers | None,
+    phase: Phase,
+    epoch: int,
+    pool: Pool,
+    recipe: Recipe,
+    progress: Progress,
 ) -> dict[str, Any]:
     started = time.monotonic()
     images, labels, hashes = make_epoch(pool, recipe, epoch)
-    towers.begin_epoch(epoch)
+    for each in (tutors, towers):
+        if each:
+            each.begin_epoch(epoch)
     figures = []
     for at in range(0, len(images), recipe.batch_size):
-        figures.append(towers.step(images[at : at + recipe.batch_size], labels[at : at + recipe.batch_size]))
+        batch, names = images[at : at + recipe.batch_size], labels[at : at + recipe.batch_size]
+        if tutors:
+            tutors.step(batch[names >= 0], names[names >= 0])
+        figures.append(towers.step(batch, names))
         progress.batch_done(epoch, len(figures), *figures[-1])
     loss, accuracy = np.mean(figures, axis=0)
     read = [logits(model, pool.validation_images)[0] for model in towers.averaged]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.glyphs import drawn_glyph, invented_glyph, printed_glyph
-from trainer.pens import Stroke, pose, scribble_strokes
+from trainer.pens import Stroke, pose, scribble_strokes, smooth
 from trainer.pens import ink as inked
 
 DIGIT = 20
@@ -66,6 +66,36 @@ class Line:
         self.right = max(self.right, float(points[:, 0].max()))
 
 
+def join(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random, *, high: bool = False) -> None:
+    """A stroke from one digit into the next, as a hand that does not lift its pen leaves; `high`: from top to top.
+
+    `left` and `right`: the columns where each begins and ends.
+    """
+    ends = []
+    for column, toward in ((left[1] - 1, -1), (right[0], 1)):
+        rows = np.flatnonzero(line.canvas[:, column] > 90)
+        if not len(rows):
+            rows = np.flatnonzero(line.canvas[:, column + toward] > 90)
+        if not len(rows):
+            return
+        row = 0 if high else int(rng.integers(len(rows)))
+        ends.append((float(column - 0.5 * toward), float(rows[row])))
+    (x0, y0), (x1, y1) = ends
+    sag = rng.uniform(-3, 4)
+    kept = line.right
+    line.stroke(smooth(np.array([[x0, y0], [(x0 + x1) / 2, (y0 + y1) / 2 + sag], [x1, y1]])), rng.uniform(1.2, 2.8))
+    line.right = kept
+
+
+def bar(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random) -> None:
+    """The bar of a seven, which goes on into the next digit. The columns are as for `join`."""
+    middle = (left[0] + left[1]) / 2
+    y, rise = line.middle() + rng.uniform(-3, 3), rng.normal(0.5, 1.5)
+    kept = line.right
+    line.stroke(np.array([[middle - rng.uniform(2, 5), y + rise], [right[0] + rng.uniform(-1, 5), y - rise]]))
+    line.right = kept
+
+
 def separator(line: Line, rng: Random) -> float:
     """A point, a comma, a dash, a colon or just a space; the gap that is left after it."""
     kind = rng.random()
@@ -99,7 +129,7 @@ def separator(line: Line, rng: Random) -> float:
 def _sign(rng: Random) -> Image:
     """A letter or sign, uint8 `[n, n]`."""
     kind = rng.random()
-    picture = drawn_glyph(rng) if kind < 0.5 else invented_glyph(rng) if kind < 0.75 else printed_glyph(rng)
+    picture = drawn_glyph(rng) if kind < 0.6 else invented_glyph(rng) if kind < 0.7 else printed_glyph(rng)
     scale = rng.uniform(0.6, 1.35)
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), np.uint8)
 
@@ -125,14 +155,14 @@ def after_number(line: Line, rng: Random) -> None:
         separator(line, rng)
         if rng.random() < 0.4:
             return
-    line.right += rng.uniform(0, 10)
+    line.right += rng.uniform(0, 10) if rng.random() < 0.5 else rng.uniform(-1, 3)
     kind = rng.random()
-    if kind < 0.3:
+    if kind < 0.42:
         small_strokes(line, rng)
-    elif kind < 0.65:
+    elif kind < 0.74:
         closing_strokes(line, rng)
     else:
-        _word(line, rng, 1 if kind < 0.88 else int(rng.integers(2, 4)))
+        _word(line, rng, 1 if kind < 0.91 else int(rng.integers(2, 4)))
 
 
 def small_strokes(line: Line, rng: Random) -> None:

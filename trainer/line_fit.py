@@ -17,7 +17,7 @@ from trainer.line_pool import Sources, batches, chunks, lines_recipe, sources, w
 from trainer.progress import say
 from trainer.recipe import LineRecipe, Recipe
 from trainer.runs import Run
-from trainer.towers import named
+from trainer.towers import named, of_tutors, tutors_part
 from trainer.writing import HEIGHT, Written
 
 History = list[dict[str, Any]]
@@ -44,22 +44,27 @@ def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
     """
     recipe = run.config.recipe
     lines = lines_recipe(recipe)
-    tower = LineTower(lines, run.config.precision)
+    tutor = LineTower(lines.teacher, lines, run.config.precision) if lines.teacher else None
+    tower = LineTower(lines.network, lines, run.config.precision, tutor.averaged if tutor else None)
     state, history = run.newest()
     if history:
         tower.restore(state)
+        if tutor:
+            tutor.restore(tutors_part(state))
         say(f"resumed after epoch {len(history)} of {lines.epochs}")
     else:
         say(f"training in {run.config.precision}: {lines.chunks * lines.lines:,} lines an epoch, {lines.epochs} epochs")
     if len(history) == lines.epochs:
         return tower.averaged, history
     held_out = held_out_lines(mnist, recipe)
+    towers = [tutor, tower] if tutor else [tower]
     numbers = range(len(history) * lines.chunks, lines.epochs * lines.chunks)
     started, losses = time.monotonic(), list[float]()
     for number, chunk in zip(numbers, chunks(sources(mnist, recipe), recipe, numbers), strict=True):
         if number % lines.chunks == 0:
-            tower.begin_epoch(number // lines.chunks)
-        losses += _learn(tower, chunk, lines, number)
+            for each in towers:
+                each.begin_epoch(number // lines.chunks)
+        losses += _learn(towers, chunk, lines, number)
         if (number + 1) % lines.chunks:
             continue
         marks = measure(of_model(tower.averaged), held_out)
@@ -73,7 +78,7 @@ def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
                 "seconds": time.monotonic() - started,
             }
         )
-        run.save(tower.state(), history)
+        run.save(tower.state() | (of_tutors(tutor.state()) if tutor else {}), history)
         say(
             f"epoch {len(history):>3}/{lines.epochs}  loss {history[-1]['loss']:.4f}  lines read {marks.lines:.4f}  "
             f"apart {marks.apart:.4f}  without digits {marks.none:.4f}  {history[-1]['seconds']:.0f} s"
@@ -87,7 +92,8 @@ def lines_of(run: Run) -> tuple[Any, History]:
     state, history = run.newest()
     if not history:
         raise TrainerError(f"{run.folder}: has no finished epoch of lines yet")
-    model = build_lines(lines_recipe(run.config.recipe), "float32")
+    recipe = lines_recipe(run.config.recipe)
+    model = build_lines(recipe.network, recipe, "float32")
     model.set_weights(named(state, "average"))
     return model, history
 
@@ -141,10 +147,13 @@ def measure(answer: Answer, lines: Sequence[Written]) -> Marks:
     return Marks(share(some), share(apart), share(~some))
 
 
-def _learn(tower: LineTower, chunk: list[Written], recipe: LineRecipe, number: int) -> list[float]:
+def _learn(towers: list[LineTower], chunk: list[Written], recipe: LineRecipe, number: int) -> list[float]:
+    """The losses of the last of the towers."""
     every = batches(chunk, recipe, [recipe.seed, _ORDER, number])
     losses = []
     for at, batch in enumerate(every):
         done = (number + at / len(every)) / recipe.chunks
-        losses.append(tower.step(batch.images, batch.digits, batch.columns, batch.lengths, done))
+        for tower in towers:
+            loss = tower.step(batch.images, batch.digits, batch.columns, batch.lengths, done)
+        losses.append(loss)
     return losses

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.model import POLICIES
-from trainer.recipe import LineRecipe
+from trainer.recipe import LineNetwork, LineRecipe
 from trainer.towers import Arrays, average, restore, state_of
 from trainer.writing import HEIGHT
 
@@ -23,15 +23,17 @@ STEP = 2
 """Pixels a column of the answer: a line `W` wide has ceil(W / 2) of them."""
 
 
-def build_lines(recipe: LineRecipe, precision: str) -> Any:
+def build_lines(network: LineNetwork, recipe: LineRecipe, precision: str) -> Any:
     """A Keras model: uint8 `[N, 32, W]` → logits float32 `[N, ceil(W / 2), 11]`: the ten digits, and none."""
     import keras
 
     layers = keras.layers
     policy = keras.DTypePolicy(POLICIES[precision])
 
-    def convolution(x: Any, filters: int, kernel: Any, strides: Any = 1, padding: str = "same") -> Any:
-        x = layers.Conv2D(filters, kernel, strides, padding=padding, use_bias=False, dtype=policy)(x)
+    def convolution(x: Any, filters: int, kernel: Any, strides: Any = 1, padding: str = "same", apart: int = 1) -> Any:
+        x = layers.Conv2D(
+            filters, kernel, strides, padding=padding, dilation_rate=(1, apart), use_bias=False, dtype=policy
+        )(x)
         return layers.ReLU(dtype=policy)(
             layers.BatchNormalization(momentum=recipe.batch_norm_momentum, dtype=policy)(x)
         )
@@ -39,29 +41,32 @@ def build_lines(recipe: LineRecipe, precision: str) -> Any:
     images = keras.Input((HEIGHT, None), dtype="uint8", name="lines")
     x = layers.Reshape((HEIGHT, -1, 1), dtype=policy)(images)
     x = layers.Rescaling(1 / 255, dtype=policy)(x)
-    plan = zip(recipe.filters, (5, 3, 3, 3, 3, 3), ((2, STEP), 1, (2, 1), 1, (2, 1), 1), strict=True)
+    plan = zip(network.filters, (5, 3, 3, 3, 3, 3), ((2, STEP), 1, (2, 1), 1, (2, 1), 1), strict=True)
     for filters, kernel, strides in plan:
         x = convolution(x, filters, kernel, strides)
-    x = convolution(x, recipe.features, (HEIGHT // 8, 1), padding="valid")
-    for _ in range(2):
+    x = convolution(x, network.features, (HEIGHT // 8, 1), padding="valid")
+    for apart in network.reach:
         x = layers.Dropout(recipe.dropout, seed=recipe.seed, dtype=policy)(x)
-        x = convolution(x, recipe.features, (1, 2 * recipe.context + 1))
+        x = convolution(x, network.features, (1, 2 * network.context + 1), apart=apart)
     x = layers.Dropout(recipe.dropout, seed=recipe.seed, dtype=policy)(x)
     x = layers.Conv2D(CLASSES, 1, dtype="float32")(x)
     return keras.Model(images, layers.Reshape((-1, CLASSES), dtype="float32")(x), name="lines")
 
 
 class LineTower:
-    """`model` is trained by `step`; `averaged`, float32, is what is measured and kept."""
+    """`model` is trained by `step`; `averaged`, float32, is what is measured and kept.
 
-    def __init__(self, recipe: LineRecipe, precision: str) -> None:
+    With the Keras model of a `teacher`: also on what that says of each column, as in `towers.py`.
+    """
+
+    def __init__(self, network: LineNetwork, recipe: LineRecipe, precision: str, teacher: Any = None) -> None:
         import keras
         import tensorflow as tf
 
-        self._recipe = recipe
+        self._recipe, self._teacher = recipe, teacher
         keras.utils.set_random_seed(recipe.seed)
-        self.model = build_lines(recipe, precision)
-        self.averaged = build_lines(recipe, "float32")
+        self.model = build_lines(network, recipe, precision)
+        self.averaged = build_lines(network, recipe, "float32")
         self.averaged.set_weights(self.model.get_weights())
         self._variables = list(self.model.trainable_variables)
         self.optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -132,9 +137,20 @@ class LineTower:
                 tf.maximum(tf.gather_nd(named, where), -10.0), places[:, 0], tf.shape(images)[0]
             )
             line = tf.where(empty, nothing, whole + recipe.place_weight * there)
-            loss = tf.reduce_mean(tf.minimum(line, recipe.most_loss))
-        gradients = tape.gradient(loss, self._variables)
+            loss = total = tf.reduce_mean(tf.minimum(line, recipe.most_loss))
+            if self._teacher is not None:
+                total = recipe.own_weight * loss + tf.reduce_mean(self._differs(images, logits, within))
+        gradients = tape.gradient(total, self._variables)
         gradients, _ = tf.clip_by_global_norm(gradients, recipe.largest_gradient)
         self.optimizer.apply(gradients, self._variables)
         average(self.model, self.averaged, self.optimizer.iterations, recipe.average_momentum)
         return loss
+
+    def _differs(self, images: Any, logits: Any, within: Any) -> Any:
+        """How far each line's columns, where `within` is 1, are from what the teacher says of them: divergences, `[B]`."""
+        import tensorflow as tf
+
+        heat = self._recipe.distillation_temperature
+        taught = tf.nn.log_softmax(self._teacher(images, training=False) / heat)
+        columns = tf.reduce_sum(tf.exp(taught) * (taught - tf.nn.log_softmax(logits / heat)), 2)
+        return heat**2 * tf.reduce_sum(columns * within, 1)

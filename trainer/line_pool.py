@@ -25,7 +25,7 @@ from trainer.writing import HEIGHT, Stock, Written, write_line
 _DRAWN, _RESTYLED, _PRINTED, _TAKEN, _DISTORTED, _HELD_OUT = range(21, 27)
 _WIDTHS = (64, 96, 128, 160, 192, 256, 384, 512, 768)
 """Pixels that lines are padded to, so that those of a batch are about equally wide."""
-_AHEAD = 3  # chunks
+_AHEAD = 2  # chunks, besides those that are being written
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,15 @@ def _batch(lines: list[Written], width: int) -> Batch:
 
 
 def chunks(given: Sources, recipe: Recipe, numbers: range) -> Iterator[list[Written]]:
-    """The chunks of these numbers, in order, written by a process beside this one."""
+    """The chunks of these numbers, in order, written by processes beside this one, as many as the machine has other cores."""
     ready: list[Future[list[Written]]] = []
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(given, recipe)) as pool:
+    writers = max(1, (os.cpu_count() or 1) - 1)
+    with ProcessPoolExecutor(writers, mp_context=context, initializer=_begin, initargs=(given, recipe)) as pool:
         try:
             for number in numbers:
                 ready.append(pool.submit(_chunk, number))
-                if len(ready) == _AHEAD:
+                if len(ready) == writers + _AHEAD:
                     yield ready.pop(0).result()
             while ready:
                 yield ready.pop(0).result()

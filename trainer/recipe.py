@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,21 +32,28 @@ TEACHERS = (
 )
 
 
-class LineRecipe(_Frozen):
-    """How the reader of whole lines is trained: in `rounds` of epochs, each of `chunks` chunks of `lines` lines.
+class LineNetwork(_Frozen):
+    """`filters`: of six convolutions that halve the height three times and the width once; `features`: of the columns.
 
-    In each round the learning rate falls along a cosine from its share, in `rates`, of the highest.
-
-    `filters` are those of six convolutions that halve the height three times and the width once, `features` those of the columns
-    that are left, each of which sees `context` columns on either side twice.
+    Each column then sees `context` others on either side, `reach` columns apart, once for each in `reach`.
     """
 
-    seed: int = 1
     filters: tuple[int, int, int, int, int, int] = (32, 32, 64, 64, 96, 128)
     features: int = 160
     context: int = 2
-    rounds: tuple[Annotated[int, Field(ge=1)], ...] = Field((22,), min_length=1)
-    rates: tuple[float, ...] = (1.0,)
+    reach: tuple[int, ...] = (1, 1, 2, 4)
+
+
+class LineRecipe(_Frozen):
+    """How the reader of whole lines is trained: in `epochs` of `chunks` chunks of `lines` lines.
+
+    A `teacher` is trained along with it on the same lines, and what its average says of each column is learned, too.
+    """
+
+    seed: int = 1
+    network: LineNetwork = LineNetwork()
+    teacher: LineNetwork | None = None
+    epochs: int = Field(12, ge=1)
     chunks: int = Field(10, ge=1)
     lines: int = Field(4_096, ge=1)
     batch_columns: int = Field(6_144, ge=1)  # pixels that the lines of a batch are wide together, about
@@ -61,6 +68,8 @@ class LineRecipe(_Frozen):
     largest_gradient: float = 5.0
     most_loss: float = 200.0  # of a line, in nats: what cannot be read must not outweigh the rest
     place_weight: float = 0.3  # of each digit's being named in the column of its middle, beside the whole line's text
+    own_weight: float = 0.4  # of all this where there is a teacher, beside what that says
+    distillation_temperature: float = 1.5
 
     # Digits taken anew for every chunk, distorted as the recipe says but for these.
     mnist_digits: int = 14_000
@@ -71,26 +80,17 @@ class LineRecipe(_Frozen):
     mildest: float = 0.1
     thickness: float = 0.25
 
-    @property
-    def epochs(self) -> int:
-        """Of all rounds together."""
-        return sum(self.rounds)
-
     def rate(self, done: float) -> float:
         """The learning rate's share of the highest when so many epochs are done, a fraction of one included."""
-        for length, share in zip(self.rounds, self.rates, strict=True):
-            if done < length:
-                fall = 0.5 * (1 + math.cos(math.pi * done / length))
-                return share * (self.last_learning_rate + (1 - self.last_learning_rate) * fall)
-            done -= length
-        return self.rates[-1] * self.last_learning_rate
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done / self.epochs)))
+        return self.last_learning_rate + (1 - self.last_learning_rate) * fall
 
 
 class Recipe(_Frozen):
     """Angles in degrees, lengths in pixels of the 28×28 canvas, shares relative to the number of training pictures.
 
     First the `teachers` are trained side by side on the digits' labels, then `students` copies of `network` on what the teachers
-    say, and on what is no digit.
+    say, and on what is no digit. `together`: teachers and students at the same time, `epochs` long.
     """
 
     seed: int = 1
@@ -104,6 +104,7 @@ class Recipe(_Frozen):
     epochs: int = Field(22, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
     teacher_epochs: int = Field(12, ge=1)
+    together: bool = False
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
 
@@ -143,7 +144,7 @@ class Recipe(_Frozen):
     lines: LineRecipe | None = LineRecipe()  # None: the reader of lines is the one of the newest version
 
 
-QUICK = {
+QUICK: dict[str, Any] = {
     "teachers": (),
     "students": 1,
     "epochs": 6,
@@ -154,3 +155,24 @@ QUICK = {
     "lines": None,
 }
 """What `train --quick` changes: one student learns from labels alone, and lines are not learned anew."""
+
+LARGE: dict[str, Any] = {
+    "teachers": tuple(t.model_copy(update={"filters": tuple(2 * f for f in t.filters)}) for t in TEACHERS),
+    "together": True,
+    "epochs": 46,
+    "batch_size": 1_024,
+    "learning_rate": 5e-3,
+    "warmup_epochs": 1.5,
+    "batch_norm_momentum": 0.99,
+    "average_momentum": 0.999,
+    "stock": 6.0,
+    "lines": LineRecipe(
+        network=LineNetwork(filters=(32, 40, 64, 96, 128, 160), features=224),
+        teacher=LineNetwork(filters=(48, 64, 96, 128, 192, 256), features=384, reach=(1, 1, 2, 4, 1)),
+        epochs=61,
+        batch_columns=32_768,
+        learning_rate=3e-3,
+        average_momentum=0.999,
+    ),
+}
+"""What `--large` changes, for a machine with an accelerator: larger teachers, trained along with the students, and longer."""

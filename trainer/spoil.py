@@ -11,40 +11,97 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Random = np.random.Generator
+_OVER = 3  # how much larger a line is where its strokes are inked anew
 
 
 def spoilt(picture: Image, rng: Random) -> Image:
-    """Other pens, low resolution, noise, remnants of rulings and of the paper's pattern."""
-    out: NDArray[Any] = picture.astype(np.float32)
-    if rng.random() < 0.45:
-        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        thicker = rng.random() < 0.5
-        share = rng.uniform(0, 0.8 if thicker else 0.45)
-        other = cv2.dilate(out, cross) if thicker else cv2.erode(out, cross)
-        out = (1 - share) * out + share * other
-    if rng.random() < 0.06:
-        out = _pattern(out, rng)
-    if rng.random() < 0.08:
-        out = _rulings(out, rng)
-    if rng.random() < 0.2:
-        small = rng.uniform(0.4, 0.9)
-        kind = cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_CUBIC
-        shape = (max(8, round(out.shape[1] * small)), round(out.shape[0] * small))
-        out = cv2.resize(cv2.resize(out, shape, interpolation=cv2.INTER_AREA), picture.shape[::-1], interpolation=kind)
-    elif rng.random() < 0.15:
-        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.1))
-    if rng.random() < 0.3:
-        out = 255 * np.clip(out / 255 * rng.uniform(0.6, 1.6), 0, 1) ** np.exp(rng.uniform(-0.7, 0.7))
-    if rng.random() < 0.1:
-        out = np.where(out > rng.uniform(60, 180), 255.0, 0.0)
-    elif rng.random() < 0.12:
-        out = out + rng.normal(0, rng.uniform(3, 30), out.shape)
+    """Other pens, dirt, another contrast, and of what may leave little to read one thing at most, mostly none."""
+    out: NDArray[Any] = _pen(picture.astype(np.float32), rng)
     if rng.random() < 0.05:
+        out = _cut(out, rng)
+    kind = rng.random()
+    if kind < 0.04:
+        out = _pattern(out, rng)
+    elif kind < 0.12:
+        out = _rulings(out, rng)
+    elif kind < 0.25:
+        small = rng.uniform(0.4, 0.9)
+        way = cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_CUBIC
+        shape = (max(8, round(out.shape[1] * small)), round(out.shape[0] * small))
+        out = cv2.resize(cv2.resize(out, shape, interpolation=cv2.INTER_AREA), picture.shape[::-1], interpolation=way)
+    elif kind < 0.33:
+        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.0))
+    elif kind < 0.4:
+        out = out + rng.normal(0, rng.uniform(3, 22), out.shape)
+    elif kind < 0.43:
         for _ in range(int(rng.integers(1, 4))):
             size = int(rng.integers(2, 6))
             y, x = int(rng.integers(0, out.shape[0] - size)), int(rng.integers(0, max(1, out.shape[1] - size)))
             out[y : y + size, x : x + size] = 255.0 * (rng.random() < 0.4)
+    if rng.random() < 0.3:
+        out = _specks(out, rng)
+    if rng.random() < 0.3:
+        out = 255 * np.clip(out / 255 * rng.uniform(0.6, 1.6), 0, 1) ** np.exp(rng.uniform(-0.7, 0.7))
+    if rng.random() < 0.08:
+        out = np.where(out > rng.uniform(60, 160), 255.0, 0.0)
     return np.asarray(np.clip(np.rint(out), 0, 255), np.uint8)
+
+
+def _pen(out: Floats, rng: Random) -> Floats:
+    """A third of the lines by a thin and sharp pen, some by a sharper, a thicker or a thinner one."""
+    kind = rng.random()
+    if kind < 0.35:
+        return _reinked(out, rng.uniform(1.1, 3.2))
+    if kind < 0.55:
+        strong = _strong(out)
+        low = rng.uniform(0.1, 0.4) * strong
+        high = max(low + 50, strong * rng.uniform(0.75, 1.0))
+        return np.asarray(np.clip((out - low) * (255 / (high - low)), 0, 255), np.float32)
+    if kind < 0.75:
+        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+        thicker = kind < 0.67
+        share = rng.uniform(0, 0.8 if thicker else 0.4)
+        other = cv2.dilate(out, cross) if thicker else cv2.erode(out, cross)
+        return np.asarray((1 - share) * out + share * other, np.float32)
+    return out
+
+
+def _reinked(out: Floats, pen: float) -> Floats:
+    """The same strokes `pen` pixels wide, where they are wider: what is far enough from their edges, and their middles."""
+    big = cv2.resize(out, None, fx=_OVER, fy=_OVER, interpolation=cv2.INTER_LINEAR)
+    within = cv2.distanceTransform((big > 0.5 * _strong(out)).astype(np.uint8), cv2.DIST_L2, 3)
+    middle = (within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8)))
+    if not middle.any():
+        return out
+    off = float(np.median(within[middle])) - pen * _OVER / 2
+    if off <= 0.5:
+        return out
+    thin = (cv2.dilate(middle.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) | (within > off)
+    size = (out.shape[1], out.shape[0])
+    return np.asarray(cv2.resize(thin * np.float32(255), size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _strong(out: Floats) -> float:
+    """The grey level of strokes."""
+    inked = out[out > 60]
+    return float(np.percentile(inked, 80)) if len(inked) else 255.0
+
+
+def _cut(out: Floats, rng: Random) -> Floats:
+    """A level band in which strokes are missing here and there, as where a ruling was taken away."""
+    y, thick = int(rng.integers(2, out.shape[0] - 4)), int(rng.integers(1, 3))
+    for _ in range(int(rng.integers(1, 2 + out.shape[1] // 40))):
+        x = int(rng.integers(0, out.shape[1]))
+        out[y : y + thick, x : x + int(rng.integers(3, 12))] = 0
+    return out
+
+
+def _specks(out: Floats, rng: Random) -> Floats:
+    """Faint dirt."""
+    count = int(rng.uniform(0.001, 0.012) * out.size) + 1
+    y, x = rng.integers(out.shape[0], size=count), rng.integers(out.shape[1], size=count)
+    out[y, x] = np.maximum(out[y, x], rng.uniform(20, 130, count))
+    return out
 
 
 def _pattern(out: Floats, rng: Random) -> Floats:

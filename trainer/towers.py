@@ -18,6 +18,7 @@ from trainer.model import build, seed_dropout
 from trainer.recipe import Network, Recipe
 
 Arrays = dict[str, NDArray[Any]]
+_TUTORS = "tutors_"
 
 
 class Towers:
@@ -151,6 +152,16 @@ def restore(arrays: Arrays, models: Sequence[Any], averaged: Sequence[Any], opti
     set_all(averaged, named(arrays, "average"))
     for variable, array in zip(optimizer.variables, named(arrays, "optimizer"), strict=True):
         variable.assign(array)
+
+
+def of_tutors(state: Arrays) -> Arrays:
+    """The state of those that teach while they learn, by names that go beside the state of those that are taught."""
+    return {f"{_TUTORS}{name}": array for name, array in state.items()}
+
+
+def tutors_part(arrays: Arrays) -> Arrays:
+    """What `of_tutors` was given."""
+    return {name.removeprefix(_TUTORS): array for name, array in arrays.items() if name.startswith(_TUTORS)}
 
 
 def named(arrays: Arrays, kind: str) -> list[NDArray[Any]]:

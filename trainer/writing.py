@@ -12,8 +12,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.hand import DIGIT, MARGIN, MIDDLE, Image, Line, Random, after_number, before_number, no_number, separator
-from trainer.pens import smooth
+from trainer.hand import (
+    DIGIT,
+    MARGIN,
+    MIDDLE,
+    Image,
+    Line,
+    Random,
+    after_number,
+    bar,
+    before_number,
+    join,
+    no_number,
+    separator,
+)
 from trainer.spoil import spoilt
 
 HEIGHT = 32
@@ -47,20 +59,20 @@ def write_line(stocks: list[Stock], rng: Random) -> Written:
     """One line: mostly a number, of digits of one of the `stocks` or of all, seldom something without any digit."""
     line = Line(rng)
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.06:
         no_number(line, rng)
     else:
-        if rng.random() < 0.12:
+        if rng.random() < 0.1:
             before_number(line, rng)
         _number(line, stocks, rng)
-        if rng.random() < 0.3:
+        if rng.random() < 0.38:
             after_number(line, rng)
     return _finished(line, rng)
 
 
 def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     count = int(rng.integers(1, MOST_DIGITS + 1))
-    usual = rng.choice([rng.uniform(-4, 2), rng.uniform(-3, 12), rng.uniform(4, 20)], p=[0.35, 0.45, 0.2])
+    usual = rng.choice([rng.uniform(-3, 3), rng.uniform(-3, 12), rng.uniform(4, 20)], p=[0.4, 0.4, 0.2])
     spread = rng.choice([0.5, 2.0, 4.5], p=[0.3, 0.4, 0.3])
     own = int(rng.integers(len(stocks))) if rng.random() < 0.75 else None
     hand = _Hand.of(rng)
@@ -68,51 +80,80 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     joined = rng.random() < 0.3
     parted = rng.random() < 0.3
     cents = int(rng.integers(1, 3)) if rng.random() < 0.1 and count > 3 else 0
+    zeros = int(rng.integers(2, 5)) if rng.random() < 0.18 and count > 2 else 0
+    zeros_joined = rng.random() < 0.5
+    tall = (0 if rng.random() < 0.5 else int(rng.integers(count))) if rng.random() < 0.1 else -1
+    one: Image | None = None
     before: tuple[int, int] | None = None
     digit = -1
     for place in range(count):
         stock = stocks[own if own is not None else int(rng.integers(len(stocks)))]
-        wanted = digit if digit >= 0 and rng.random() < 0.1 else 0 if rng.random() < 0.08 else None
-        at = _choose(stock, wanted, rng)
-        of_zeros = digit == 0 and int(stock.labels[at]) == 0
-        digit = int(stock.labels[at])
+        last = digit
+        at = _choose(stock, 0 if place >= count - zeros else _wanted(last, rng), rng)
+        digit, picture = int(stock.labels[at]), stock.images[at]
+        if digit == 1:  # mostly a hand has one way to write it
+            picture = one = picture if one is None or rng.random() < 0.4 else one
         raised = place >= count - cents > 0
-        picture, down = hand.shaped(stock.images[at], digit, 0.65 if raised else 1.0, rng)
+        size = 0.65 if raised else float(rng.uniform(1.3, 1.7)) if place == tall else 1.0
+        picture, down = hand.shaped(picture, digit, size, rng)
         down += rng.normal(0, jump) - (4 if raised else 0)
-        gap = float(np.clip(rng.normal(usual, spread), -5, 40)) if place else 0.0
+        gap = float(np.clip(rng.normal(usual, spread), -3.5, 40)) if place else 0.0
+        if digit == last == 1 and rng.random() < 0.5:
+            gap = float(rng.uniform(-1, 4))
         if (place and parted and (count - place) % 3 == 0) or (place and rng.random() < 0.02):
             gap = separator(line, rng)
         here = line.put(picture, gap, down)
         if before is not None and here[0] <= before[1]:
             line.apart = False
-        linked = (joined and rng.random() < 0.6) or (of_zeros and hand.flat and rng.random() < 0.5)
-        if linked and before is not None and here[0] - before[1] < 14:
-            _join(line, before, here, rng)
-            line.apart = False
+        of_zeros = digit == last == 0
+        linked = rng.random() < (
+            0.6 if joined else 0.8 if of_zeros and zeros_joined else 0.5 if of_zeros and hand.flat else 0
+        )
+        if before is not None and here[0] - before[1] < 14:
+            if linked:
+                join(line, before, here, rng, high=of_zeros and rng.random() < 0.7)
+                line.apart = False
+            elif last == 7 and hand.barred and rng.random() < 0.5:
+                bar(line, before, here, rng)
+                line.apart = False
         line.digits.append(digit)
         line.middles.append((here[0] + here[1] - 1) / 2)
         before = here
 
 
+def _wanted(last: int, rng: Random) -> int | None:
+    """Which digit comes next, where that is not left to chance: the same again, ones above all, or a zero."""
+    if last >= 0 and rng.random() < (0.25 if last == 1 else 0.1):
+        return last
+    return 0 if rng.random() < 0.08 else None
+
+
 @dataclass(frozen=True)
 class _Hand:
-    """How a writer shapes the digits of a line: how much they differ in size, how flat the zeros are, how tall the ones."""
+    """How a writer shapes the digits of a line: how much they differ in size, how flat or small the zeros are, how tall the ones.
+
+    `barred`: the bars of the sevens go on into the next digit.
+    """
 
     sizes: float
     flat: float
     tall: float
+    zero: float
+    barred: bool
 
     @classmethod
     def of(cls, rng: Random) -> _Hand:
         return cls(
             float(rng.choice([0.03, 0.1, 0.2], p=[0.45, 0.35, 0.2])),
-            float(rng.uniform(0.2, 1.0)) if rng.random() < 0.12 else 0.0,
+            float(rng.uniform(0.2, 1.0)) if rng.random() < 0.18 else 0.0,
             float(rng.uniform(0.1, 0.4)) if rng.random() < 0.15 else 0.0,
+            float(rng.uniform(0.55, 0.9)) if rng.random() < 0.15 else 1.0,
+            rng.random() < 0.25,
         )
 
     def shaped(self, picture: Image, digit: int, size: float, rng: Random) -> tuple[Image, float]:
         """The digit's picture as this hand writes it, and how far its middle is below the line's."""
-        scale = size * float(np.exp(np.clip(rng.normal(0, self.sizes), -0.4, 0.4)))
+        scale = size * float(np.exp(np.clip(rng.normal(0, self.sizes), -0.4, 0.4))) * (self.zero if digit == 0 else 1)
         wide = scale * float(np.exp(np.clip(rng.normal(0, 0.06), -0.2, 0.2)))
         high, down = scale, 0.0
         if digit == 0 and self.flat:
@@ -134,23 +175,6 @@ def _choose(stock: Stock, wanted: int | None, rng: Random) -> int:
     return at
 
 
-def _join(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random) -> None:
-    """A stroke from one digit into the next, as a hand that does not lift its pen leaves."""
-    ends = []
-    for column, toward in ((left[1] - 1, -1), (right[0], 1)):
-        rows = np.flatnonzero(line.canvas[:, column] > 90)
-        if not len(rows):
-            rows = np.flatnonzero(line.canvas[:, column + toward] > 90)
-        if not len(rows):
-            return
-        ends.append((float(column - 0.5 * toward), float(rows[int(rng.integers(len(rows)))])))
-    (x0, y0), (x1, y1) = ends
-    sag = rng.uniform(-3, 4)
-    kept = line.right
-    line.stroke(smooth(np.array([[x0, y0], [(x0 + x1) / 2, (y0 + y1) / 2 + sag], [x1, y1]])), rng.uniform(1.2, 2.8))
-    line.right = kept
-
-
 def _finished(line: Line, rng: Random) -> Written:
     """The line brought to its height in one resampling as whoever shows one to the network does, yet not quite; then spoilt.
 
@@ -161,10 +185,10 @@ def _finished(line: Line, rng: Random) -> Written:
     canvas = line.canvas[:, : math.ceil(width)]
     size, middle = _size_and_middle(canvas)
     scale = DIGIT / size * float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25)))
-    slant = upright(canvas) + rng.normal(0, 0.07)
+    slant = upright(canvas) + rng.normal(0, 0.11)
     turn = np.clip(rng.normal(0, 0.01), -0.03, 0.03)
     stretch = float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4)))
-    down = HEIGHT / 2 + np.clip(rng.normal(0, 0.9), -3, 3)
+    down = HEIGHT / 2 + np.clip(rng.normal(0, 1.1), -3, 3)
     # x' = stretch·scale·(x + slant·(y − middle)); y' = scale·(y − middle) + down
     forward = np.array(
         [

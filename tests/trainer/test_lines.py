@@ -19,12 +19,13 @@ from trainer.line_model import BLANK, LineTower, build_lines
 from trainer.line_pool import batches
 from trainer.model import build
 from trainer.pens import draw_digits
-from trainer.recipe import LineRecipe, Network, Recipe
+from trainer.recipe import LineNetwork, LineRecipe, Network, Recipe
 from trainer.runs import Run, RunConfig
 from trainer.writing import Stock, Written, write_line
 
 TINY = LineRecipe(
-    filters=(4, 4, 6, 6, 8, 8), features=12, rounds=(1, 1), rates=(1.0, 0.5), chunks=1, lines=24, validation=20, warmup_steps=3,
+    network=LineNetwork(filters=(4, 4, 6, 6, 8, 8), features=12, reach=(1, 2)), epochs=2, chunks=1, lines=24,
+    validation=20, warmup_steps=3,
     mnist_digits=80, drawn_digits=40, restyled_digits=10, printed_digits=10, learning_rate=0.01,
 )  # fmt: skip
 TEN = np.arange(100) % 10
@@ -39,7 +40,7 @@ SOME = [write_line([Stock(IMAGES, TEN)], np.random.default_rng([7, k])) for k in
 
 
 def test_the_loss_falls_and_lines_without_digits_count() -> None:
-    tower = LineTower(TINY, "float32")
+    tower = LineTower(TINY.network, TINY, "float32")
     some = batches(SOME, TINY, [1])
     assert any((batch.digits < 0).all(1).any() for batch in some)
 
@@ -52,7 +53,7 @@ def test_the_loss_falls_and_lines_without_digits_count() -> None:
 
 
 def test_it_sees_columns_and_what_is_beside_them_and_nothing_else() -> None:
-    answer = of_model(build_lines(TINY, "float32"))
+    answer = of_model(build_lines(TINY.network, TINY, "float32"))
     picture = np.random.default_rng(0).integers(0, 256, (1, 32, 240)).astype(np.uint8)
     changed = picture.copy()
     changed[:, :, 120:124] = 0
@@ -94,7 +95,7 @@ def test_a_resumed_run_keeps_its_recipe(tmp_path: Path) -> None:
     run = Run.start(tmp_path / "run", CONFIG.model_copy(update={"recipe": Recipe()}))
     run.check_resumed({}, MNIST.sha256)
     with pytest.raises(RunError, match="another lines"):
-        run.check_resumed({"lines": {"rounds": (3,), "rates": (1.0,)}}, MNIST.sha256)
+        run.check_resumed({"lines": {"epochs": 3}}, MNIST.sha256)
 
 
 def written(digits: tuple[int, ...]) -> Written:
@@ -155,7 +156,7 @@ def staged(
     folder = tmp_path_factory.mktemp("lines") / "staged"
     folder.mkdir()
     digits = build(Network(filters=(4, 6), kernels=(5, 3), strides=(2, 2)), Recipe(), "float32")
-    reader = build_lines(TINY, "float32")
+    reader = build_lines(TINY.network, TINY, "float32")
     calibration = Calibration(Scales(1.0, 0.1, 1.0, 0.0), 0.5, 0.5, Rates(1, 0, 1), Rates(1, 0, 1), 0.0)
 
     def network(images: object) -> dict[str, object]:
