@@ -10,7 +10,23 @@ import numpy as np
 Random = np.random.Generator
 T = TypeVar("T")
 
-EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x1FFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+EDGES = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x1FFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFE,
+    0xFFFFFFFF,
+)
 """Numbers at which something overflows, turns negative, or is much more than there is."""
 HEAD = 64
 """Bytes at the beginning of a file in which what matters stands: half of all changes go there."""
@@ -53,7 +69,9 @@ def _bits(data: bytes, random: Random) -> bytes:
 def _number(data: bytes, random: Random) -> bytes:
     """One of `EDGES` over what was there, of one, two or four bytes, in either order."""
     size = drawn(random, (1, 2, 4))
-    value = (drawn(random, EDGES) & (256**size - 1)).to_bytes(size, drawn(random, ("little", "big")))
+    value = int(drawn(random, EDGES) & (256**size - 1)).to_bytes(size, "little")
+    if random.random() < 0.5:
+        value = value[::-1]
     at = place(len(data), random)
     return data[:at] + value + data[at + size :]
 
