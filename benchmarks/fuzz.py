@@ -32,8 +32,11 @@ PICTURE_MB = 400.0
 """What a picture may take while it is read: 50 megapixels in four channels, twice, which is the limit on pictures."""
 SETTINGS = {"DIGITS_REQUEST_SECONDS": "1"}
 """What never becomes whole has to be answered in time, too."""
+BUSY = 503
+TRIES = 5
+"""How often a request is sent that is answered `BUSY`: a refusal says nothing of what was sent."""
 _SHOWN = 20
-_CLOSED = 0
+CLOSED = 0
 """Stands for a status where a connection was closed without an answer, as it may be where there was no HTTP."""
 
 
@@ -80,14 +83,32 @@ class Run:
         return self.outcome
 
     def ask(self, wire: Wire, asked: Case) -> None:
-        """Asks once, and takes down what came of it."""
-        status, seconds, wrong = _CLOSED, 0.0, None
-        if asked.kind == HTTP:  # what follows it on its connection might be taken for a part of it
+        """Asks, again where the service is busy, and takes down what came of it."""
+        for _ in range(TRIES):
+            status, wait, wrong = self._once(wire, asked)
+            if wrong or status != BUSY:
+                break
+            time.sleep(wait)
+        with self._lock:
+            self.outcome.sent += 1
+            if wrong:
+                self.outcome.faults.append(f"{asked.name}: {wrong}")
+        if wrong and self._keep:
+            self._keep.mkdir(parents=True, exist_ok=True)
+            (self._keep / f"{asked.name}.http").write_bytes(asked.request)
+
+    def _once(self, wire: Wire, asked: Case) -> tuple[int, float, str | None]:
+        """The status, the seconds to wait where it is `BUSY`, and what is wrong."""
+        status, seconds, wait, wrong = CLOSED, 0.0, 0.0, None
+        if (
+            asked.kind == HTTP
+        ):  # what is left of it on its connection might be taken for a part of the next, and of the last
             wire.close()
         try:
             answer = wire.ask(asked.request)
             status, seconds = answer.status, answer.seconds
             wrong = fault(asked, answer)
+            wait = float(answer.headers["retry-after"]) if status == BUSY and not wrong else 0.0
         except Closed as error:
             wrong = f"no answer: {error}" if asked.http else None
         except Silent as error:
@@ -100,26 +121,20 @@ class Run:
         if asked.kind == HTTP:
             wire.close()
         with self._lock:
-            outcome = self.outcome
-            outcome.sent += 1
-            outcome.answers[asked.kind, status] += 1
-            outcome.slowest[asked.kind] = max(outcome.slowest.get(asked.kind, 0.0), seconds)
-            if wrong:
-                outcome.faults.append(f"{asked.name}: {wrong}")
-        if wrong and self._keep:
-            self._keep.mkdir(parents=True, exist_ok=True)
-            (self._keep / f"{asked.name}.http").write_bytes(asked.request)
+            self.outcome.answers[asked.kind, status] += 1
+            self.outcome.slowest[asked.kind] = max(self.outcome.slowest.get(asked.kind, 0.0), seconds)
+        return status, wait, wrong
 
 
 def table(outcome: Outcome) -> Table:
     """How many answers of each kind had which status, and the slowest."""
-    statuses = sorted({status for _, status in outcome.answers} - {_CLOSED})
-    head = ("", "requests", *map(str, statuses), "closed", "slowest, s")
+    statuses = sorted({status for _, status in outcome.answers} - {CLOSED})
+    head = ("", "answers", *map(str, statuses), "closed", "slowest, s")
     rows = []
     for kind in (*KINDS, "all"):
         found = {
             s: sum(n for (k, t), n in outcome.answers.items() if t == s and kind in (k, "all"))
-            for s in (*statuses, _CLOSED)
+            for s in (*statuses, CLOSED)
         }
         if total := sum(found.values()):
             slowest = max(outcome.slowest.values()) if kind == "all" else outcome.slowest[kind]

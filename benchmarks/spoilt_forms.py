@@ -63,7 +63,7 @@ def file(name: str, content: bytes) -> Part:
 
 
 def form(name: str, contents: list[bytes], random: Random) -> tuple[bytes, bytes]:
-    """A spoilt form of the files, the value of its Content-Type and its body. `name`: what the files are called if they are rightly."""
+    """A spoilt form of the files: the value of its Content-Type, and its body. `name`: what its files are called at first."""
     made = Form(tuple(file(name, content) for content in contents))
     for _ in range(int(random.integers(0, 4))):
         made = drawn(random, _CHANGES)(made, random)
