@@ -48,7 +48,7 @@ class LinePicture:
 
 def tiles_of(strip: Strip) -> int:
     """In how many tiles the strip would be shown, told without making its picture, which may be large."""
-    return -(-(round(strip.ink.shape[1] * DIGIT / strip.height) + 2 * _MARGIN) // _CORE)
+    return -(-(max(1, round(int(strip.ink.shape[1]) * DIGIT / strip.height)) + 2 * _MARGIN) // _CORE)
 
 
 def line_picture(strip: Strip) -> LinePicture:
