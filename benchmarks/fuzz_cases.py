@@ -145,7 +145,8 @@ def _first_line(head: bytes, body: bytes, random: Random) -> bytes:
         b"GET / HTTP/1.1", b"PUT /v1/digit HTTP/1.1", b"post /v1/digit HTTP/1.1", b"POST /v1/digit HTTP/2.0", b"POST /v1/digit",
         b"POST http://other/v1/digit HTTP/1.1", b"CONNECT a:80 HTTP/1.1", b"OPTIONS * HTTP/1.1", b"PRI * HTTP/2.0",
         b"POST /v1/%00%ff HTTP/1.1", b"POST /../../etc/passwd HTTP/1.1", b"POST //v1//digit/ HTTP/1.0",
-        b"POST /v1/digit#a HTTP/1.1",         b"POST /" + b"a" * 40_000 + b" HTTP/1.1", b"GET /static/../app.js HTTP/1.1", b"GET /v1/models/99999999999999 HTTP/1.1",
+        b"POST /v1/digit#a HTTP/1.1",         b"POST /" + b"a" * 40_000 + b" HTTP/1.1", b"GET /static/../app.js HTTP/1.1",
+        b"GET /v1/models/99999999999999 HTTP/1.1",
         b"\x16\x03\x01\x02\x00\x01\x00", b"POST /v1/digit?a=" + b"%41" * 5_000 + b" HTTP/1.1", b"DELETE /metrics HTTP/1.1",
     )  # fmt: skip
     return drawn(random, lines) + head[head.index(b"\r\n") :] + body

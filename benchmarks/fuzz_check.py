@@ -15,6 +15,8 @@ from service.problems import MEDIA_TYPE
 
 SLOWEST = 2.0
 """Seconds that an answer may take."""
+LONGEST_WAIT = 10
+"""Seconds that whoever is answered 503 may be told to wait: the service's deadline."""
 _INSIDE = re.compile(
     rb"Traceback|File \\?\"|site-packages|\.py\b|object at 0x|"
     + re.escape(str(ROOT).encode())
@@ -64,8 +66,8 @@ def _wrong_problem(answer: Answer, path: str) -> str | None:
         return "the problem and its headers differ"
     if path and problem.instance not in (path, ""):  # empty: what the parser refuses is not known yet
         return f"the problem is of {problem.instance!r}"
-    if answer.status == 503 and not answer.headers.get("retry-after", "").isdigit():
-        return "no Retry-After"
+    if answer.status == 503 and not 1 <= int(answer.headers.get("retry-after", 0)) <= LONGEST_WAIT:
+        return f"Retry-After: {answer.headers.get('retry-after')}"
     if (problem.title == "Invalid request") != (problem.errors is not None):
         return "an invalid request must have errors, and nothing else"
     return None

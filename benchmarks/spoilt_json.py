@@ -43,8 +43,8 @@ def as_base64(data: bytes, random: Random) -> dict[str, object]:
         text = drawn(
             random,
             (
-                text.rstrip("="), text + "=", text[:at] + "\n" + text[at:], text[:at] + "=" + text[at:], text[:at] + "é" + text[at:],
-                text[:at], text + "\0", "data:image/png;base64," + text, base64.b32encode(data).decode(), data.hex(),
+                text.rstrip("="), text + "=", text[:at] + "\n" + text[at:], text[:at] + "=" + text[at:],
+                text[:at] + "é" + text[at:], text[:at], text + "\0", "data:image/png;base64," + text, base64.b32encode(data).decode(), data.hex(),
                 base64.urlsafe_b64encode(b"\xff\xfe" + data).decode(),
             ),
         )  # fmt: skip
