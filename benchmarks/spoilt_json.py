@@ -44,8 +44,8 @@ def as_base64(data: bytes, random: Random) -> dict[str, object]:
             random,
             (
                 text.rstrip("="), text + "=", text[:at] + "\n" + text[at:], text[:at] + "=" + text[at:],
-                text[:at] + "é" + text[at:], text[:at], text + "\0", "data:image/png;base64," + text, base64.b32encode(data).decode(), data.hex(),
-                base64.urlsafe_b64encode(b"\xff\xfe" + data).decode(),
+                text[:at] + "é" + text[at:], text[:at], text + "\0", "data:image/png;base64," + text,
+                base64.b32encode(data).decode(), base64.urlsafe_b64encode(b"\xff\xfe" + data).decode(), data.hex(),
             ),
         )  # fmt: skip
     return {"base64": text}
