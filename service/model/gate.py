@@ -135,10 +135,13 @@ class Gate:
             self._bytes -= size
 
     def overloaded(self, reason: Reason, large: bool = False) -> Overloaded:
-        """The error for whoever is refused or dropped, which is counted here. It says when the wait will be over."""
+        """The error for whoever is refused or dropped, which is counted here. It says when the wait will be over.
+
+        That is after the `deadline` at the latest, however long the estimate: what is in hand now is read or dropped by then.
+        """
         self._refused(reason)
         with self._lock:
-            seconds = self._wait(large)
+            seconds = min(self._wait(large), self.deadline)
         return Overloaded(_WHY[reason], max(1, math.ceil(seconds)))
 
     # What follows is called with the lock held.

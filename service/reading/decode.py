@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -138,16 +138,20 @@ def _orientation(image: Image.Image) -> int:
 
 def _to_grey(image: Image.Image, working_size: int) -> Grey:
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep(np.asarray(image), working_size)
+        return _deep(image, working_size)
     transparent = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
     if image.mode in ("1", "P", "PA"):
         image = image.convert("RGBA" if transparent else "L")
-    coarser = max(image.size) // working_size
-    if coarser > 1:  # at first by whole numbers, which is cheap: all that follows is done on fewer pixels
-        image = image.reduce(coarser)
+    image = _coarser(image, working_size)
     if transparent:
         return _reduced(_on_paper(image.convert("RGBA")), working_size)
     return _reduced(np.asarray(image if image.mode == "L" else image.convert("L")), working_size)
+
+
+def _coarser(image: Image.Image, working_size: int) -> Image.Image:
+    """At first by whole numbers, which is cheap: all that follows is done on fewer pixels."""
+    times = max(image.size) // working_size
+    return image.reduce(times) if times > 1 else image
 
 
 def _on_paper(image: Image.Image) -> Grey:
@@ -167,10 +171,14 @@ def _on_paper(image: Image.Image) -> Grey:
     return np.asarray((mixed + 127) // 255, np.uint8)
 
 
-def _deep(values: NDArray[Any], working_size: int) -> Grey:
+def _deep(image: Image.Image, working_size: int) -> Grey:
     """More than 8 bits a pixel: integers by the smallest usual depth that holds them, floats by their range."""
-    whole = np.issubdtype(values.dtype, np.integer)
-    bits = int(values.max(initial=0)).bit_length() if whole else 0
+    whole = image.mode != "F"
+    most = cast(tuple[float, float], image.getextrema())[1] if image.mode == "I" else 0
+    if image.mode in ("I", "F"):  # as an array each copy of a large one would be 200 MB
+        image = _coarser(image, working_size)
+    values: NDArray[Any] = np.asarray(image)
+    bits = int(most or values.max(initial=0)).bit_length() if whole else 0
     if values.dtype != np.uint16:  # all other kinds fit into floats well enough for eight bits
         values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     values = _reduced(values, working_size)

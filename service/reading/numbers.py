@@ -14,7 +14,7 @@ from service.reading.decode import Page, decode
 from service.reading.lines import Strip, find_lines
 from service.reading.page import PageInk, page_ink
 from service.reading.places import Area, areas
-from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles
+from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles, tiles_of
 from service.reading.types import (
     Box,
     Candidate,
@@ -32,6 +32,8 @@ COARSE_SIZE, WORKING_SIZE = 640, 2000
 # A digit, on average: a line less sure than that is none of digits, and a page with many such digits is a texture.
 _LEAST_SURE, _LEAST_SURE_PAGE, _MANY = 0.5, 0.6, 8
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
+_LOWEST = 4  # pixels: in fewer no digit can be told from another; enlarged they would be work without end
+_MOST_TILES = 1_000  # a page with more is a texture: one full of digits that are just legible has fewer
 _CONSIDERED = 0.05  # what is less probably a digit than this is no candidate
 
 
@@ -61,6 +63,9 @@ def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
         found, strips = _look(page.grey)
     else:
         page = coarse
+    strips = [strip for strip in strips if strip.height >= _LOWEST]
+    if sum(tiles_of(strip) for strip in strips) > _MOST_TILES:
+        strips = []
     lines = tuple((strip, line_picture(strip)) for strip in strips)
     asked = [np.zeros((0, HEIGHT, TILE), np.uint8), *(tiles(picture) for _, picture in lines)]
     return PreparedNumber(

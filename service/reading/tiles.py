@@ -46,6 +46,11 @@ class LinePicture:
         return (STEP * (column + 0.5) - self.left) / self.scale
 
 
+def tiles_of(strip: Strip) -> int:
+    """In how many tiles the strip would be shown, told without making its picture, which may be large."""
+    return -(-(max(1, round(int(strip.ink.shape[1]) * DIGIT / strip.height)) + 2 * _MARGIN) // _CORE)
+
+
 def line_picture(strip: Strip) -> LinePicture:
     """The strip with digits 20 pixels high, its ink's centre of mass in the middle of 32 rows."""
     rows, columns = strip.ink.shape

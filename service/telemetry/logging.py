@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 from contextvars import ContextVar
 from typing import Literal
 
@@ -66,6 +67,8 @@ def configure(style: Literal["console", "json"], level: str) -> None:
     handler.setFormatter(JSONFormatter() if style == "json" else ConsoleFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)
+    # It warns of odd files, with numbers out of them; of what is not said again Python keeps every text there was, for good.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # Ours has the request's id and its time; the parser would complain of each malformed body, which is answered 400.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -49,6 +50,20 @@ def test_a_16_bit_png_keeps_its_greys() -> None:
 def test_a_12_bit_picture_is_scaled_by_its_own_depth() -> None:
     twelve = encoded(Image.fromarray(SEVEN.astype(np.uint16) * 16), "TIFF")
     assert close(decode(twelve, LIMIT).grey, SEVEN, levels=1)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_a_large_picture_of_32_bits_is_made_smaller_before_it_is_copied(mode: str) -> None:
+    large = Image.fromarray(np.kron(SEVEN, np.ones((40, 40), np.uint8))).convert(mode)
+    file = encoded(large, "TIFF")
+    tracemalloc.start()
+    try:
+        grey = decode(file, LIMIT).grey
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < large.width * large.height * 4 / 2
+    assert close(grey, decode(encoded(large.convert("L"), "TIFF"), LIMIT).grey, levels=1)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -114,6 +114,16 @@ def test_retry_after_is_the_wait_in_whole_seconds(gated: Gated) -> None:
     assert gated.gate.overloaded("deadline").retry_after == 5
 
 
+def test_retry_after_is_the_deadline_at_most(gated: Gated) -> None:
+    """A small file that was slow to decode makes a large one look like minutes, which nobody is kept waiting."""
+    for _ in range(10):
+        gated.gate.decoded(MEGAPIXEL // 10, 0.5)
+    gated.gate.enter(1, 50 * MEGAPIXEL)
+    found = gated.refused(1, MEGAPIXEL)
+    assert found is not None
+    assert found.retry_after == gated.gate.deadline == 10
+
+
 def test_large_and_small_pictures_do_not_keep_each_other_out(gated: Gated) -> None:
     gated.model_takes(0.001)
     gated.decoder_takes(0.05)

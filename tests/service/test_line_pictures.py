@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from service.reading.lines import Strip
+from service.reading.numbers import prepare_number
 from service.reading.places import areas
-from service.reading.tiles import CLASSES, DIGIT, HEIGHT, STEP, TILE, joined, line_picture, tiles
+from service.reading.tiles import CLASSES, DIGIT, HEIGHT, STEP, TILE, joined, line_picture, tiles, tiles_of
 from tests.drawing import row_of
 
 
@@ -43,6 +44,37 @@ def test_the_tiles_of_a_line_make_up_the_line(width: int) -> None:
     whole = joined(line, answers)
     assert whole.shape == (line.columns, CLASSES)
     np.testing.assert_allclose(whole[:, 0], line.picture[:, ::STEP].astype(np.float32).mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("height", [4, 19, 20, 90])
+@pytest.mark.parametrize("width", [1, 95, 96, 97, 700])
+def test_tiles_are_counted_before_they_are_made(width: int, height: int) -> None:
+    strip = strip_of(np.full((height, width), 255, np.uint8), height)
+    assert tiles_of(strip) == line_picture(strip).tiles
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_row_of_specks_is_no_line(rows: int) -> None:
+    """Two thousand pixels in a row, made twenty times as high, would be hundreds of tiles."""
+    page = np.full((rows, 2000), 255, np.uint8)
+    page[:, 5::9] = 0
+    prepared = prepare_number(page, page.size)
+    assert prepared.mask is not None
+    assert len(prepared.questions) == 0
+
+
+@pytest.mark.parametrize("side", [4, 8])
+def test_a_page_of_lines_with_next_to_nothing_in_them_is_a_texture(side: int) -> None:
+    page = np.full((2000, 2000), 255, np.uint8)
+    for top in range(4, 1980, 2 * side):
+        page[top : top + side, 4 : 4 + side] = page[top : top + side, -4 - side : -4] = 0
+    assert len(prepare_number(page, page.size).questions) == 0
+
+
+def test_digits_of_a_few_pixels_are_still_shown() -> None:
+    page = np.full((30, 200), 255, np.uint8)
+    page[12:17, 10:190:6] = 0
+    assert len(prepare_number(page, page.size).questions) == 7
 
 
 def test_a_column_is_where_its_ink_is() -> None:

@@ -7,9 +7,11 @@ import io
 import json
 import logging
 import os
+import struct
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from service.app import create_app
+from service.errors import PictureTooLarge
+from service.reading.decode import decode
 from service.server import bind, make_server, url_of
 from service.settings import Settings
 from service.telemetry.logging import configure
@@ -146,6 +150,18 @@ def test_no_picture_is_stored_or_logged(
             assert piece.hex() not in text
     for word in (NAME, "patient", WORDS, "Ward Seven"):
         assert word not in text
+
+
+def test_what_is_odd_about_a_picture_is_neither_logged_nor_kept(log: io.StringIO) -> None:
+    good = png(one())
+    for width in range(10_000, 10_050):
+        header = b"IHDR" + struct.pack(">II", width, 10_000) + good[24:29]
+        file = good[:12] + header + struct.pack(">I", zlib.crc32(header)) + good[33:]
+        with pytest.raises(PictureTooLarge):
+            decode(file, 50_000_000)
+    assert log.getvalue() == ""
+    kept = str(vars(Image).get("__warningregistry__", ""))
+    assert not any(f"{width * 10_000} pixels" in kept for width in range(10_000, 10_050))
 
 
 def test_the_watch_sees_what_is_written(tmp_path: Path) -> None:
