@@ -18,14 +18,14 @@ from trainer.progress import say
 from trainer.recipe import LineRecipe, Recipe
 from trainer.runs import Run
 from trainer.towers import named, of_tutors, tutors_part
-from trainer.writing import HEIGHT, Written
+from trainer.writing import HEIGHT, Written, write_string
 
 History = list[dict[str, Any]]
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]]
 """uint8 `[N, 32, W]` → `[N, ceil(W / 2), 11]`, logits or logarithms of probabilities."""
 
 _HELD_OUT = 1 << 30  # the number of the chunk to measure on
-_ORDER = 31
+_ORDER, _STRINGS = 31, 32
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,13 @@ def held_out_lines(mnist: Mnist, recipe: Recipe) -> list[Written]:
     return write_chunk(given, recipe, _HELD_OUT, lines_recipe(recipe).validation, plain=True)
 
 
+def held_out_strings(mnist: Mnist, recipe: Recipe) -> list[Written]:
+    """Strings of MNIST's digits that are not trained on, as they are."""
+    stock = sources(mnist, recipe, held_out=True).mnist
+    rng = np.random.default_rng([lines_recipe(recipe).seed, _STRINGS])
+    return [write_string(stock, rng) for _ in range(lines_recipe(recipe).validation)]
+
+
 def of_model(model: Any) -> Answer:
     """The answers of a float32 Keras `model`."""
     import tensorflow as tf
@@ -128,9 +135,12 @@ def ask(answer: Answer, lines: Sequence[Written]) -> list[NDArray[np.float64]]:
     return found
 
 
-def best_text(logits: NDArray[np.float64]) -> tuple[int, ...]:
-    """What the best name of each column says together: repetitions are one, and what is no digit is left out."""
-    names = logits.argmax(1)
+def best_text(logits: NDArray[np.float64], favour: float = 0.0) -> tuple[int, ...]:
+    """What the best name of each column says together: repetitions are one, and what is no digit is left out.
+
+    `favour`: what digits have before none.
+    """
+    names = (logits - np.where(np.arange(BLANK + 1) == BLANK, favour, 0.0)).argmax(1)
     new = np.append(True, names[1:] != names[:-1]) if len(names) else np.zeros(0, bool)
     return tuple(int(name) for name in names[new & (names != BLANK)])
 

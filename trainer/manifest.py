@@ -110,6 +110,7 @@ class LineReader(_Strict):
     input: LineContract = LineContract()
     parameters: int
     temperature: float
+    favour: float = 1.25
     command: str
     source_commit: str
     lines_seen: int

@@ -6,7 +6,7 @@ Each ends as the line reader is shown it: uint8 `[32, width]`, bright on dark, u
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -68,6 +68,21 @@ def write_line(stocks: list[Stock], rng: Random) -> Written:
         if rng.random() < 0.38:
             after_number(line, rng)
     return _finished(line, rng)
+
+
+def write_string(stock: Stock, rng: Random) -> Written:
+    """Two to eight digits of the stock as they are, up to 3 pixels within each other or 12 apart, and nothing else."""
+    line = Line(rng)
+    line.drift = 0.0
+    before: tuple[int, int] | None = None
+    for place in range(int(rng.integers(2, 9))):
+        at = int(rng.integers(len(stock.images)))
+        here = line.put(stock.images[at], float(rng.integers(-3, 13)) if place else 0.0, 0.0)
+        line.apart &= before is None or here[0] > before[1]
+        line.digits.append(int(stock.labels[at]))
+        line.middles.append((here[0] + here[1] - 1) / 2)
+        before = here
+    return _brought(line, (1.0, 0.0, 0.0, 1.0, 0.0))
 
 
 def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
@@ -176,19 +191,31 @@ def _choose(stock: Stock, wanted: int | None, rng: Random) -> int:
 
 
 def _finished(line: Line, rng: Random) -> Written:
-    """The line brought to its height in one resampling as whoever shows one to the network does, yet not quite; then spoilt.
+    """The line brought to its height as whoever shows one to the network does, yet not quite; then spoilt."""
+    way = (
+        float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25))),
+        rng.normal(0, 0.11),
+        float(np.clip(rng.normal(0, 0.01), -0.03, 0.03)),
+        float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4))),
+        float(np.clip(rng.normal(0, 1.1), -3, 3)),
+    )
+    written = _brought(line, way)
+    return replace(written, picture=spoilt(written.picture, rng))
 
-    That is: its marks 20 pixels high, their mass in the middle, their slant taken out: of digits that lean differently, some lean
-    to the left then.
+
+def _brought(line: Line, off: tuple[float, float, float, float, float]) -> Written:
+    """The line in one resampling: its marks 20 pixels high, their mass in the middle, their slant taken out.
+
+    Of digits that lean differently, some lean to the left then. `off`: how much larger it is than that, slanted, turned, wider
+    and lower, in pixels.
     """
+    larger, lean, turn, stretch, lower = off
     width = min(line.right + MARGIN, line.canvas.shape[1])
     canvas = line.canvas[:, : math.ceil(width)]
     size, middle = _size_and_middle(canvas)
-    scale = DIGIT / size * float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25)))
-    slant = upright(canvas) + rng.normal(0, 0.11)
-    turn = np.clip(rng.normal(0, 0.01), -0.03, 0.03)
-    stretch = float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4)))
-    down = HEIGHT / 2 + np.clip(rng.normal(0, 1.1), -3, 3)
+    scale = DIGIT / size * larger
+    slant = upright(canvas) + lean
+    down = HEIGHT / 2 + lower
     # x' = stretch·scale·(x + slant·(y − middle)); y' = scale·(y − middle) + down
     forward = np.array(
         [
@@ -199,7 +226,7 @@ def _finished(line: Line, rng: Random) -> Written:
     flat = (max(24, int(np.ceil(stretch * scale * width))), HEIGHT)
     picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=cv2.INTER_LINEAR), np.uint8)
     middles = tuple(float(stretch * scale * x) for x in line.middles)
-    return Written(spoilt(picture, rng), tuple(line.digits), middles, line.apart)
+    return Written(picture, tuple(line.digits), middles, line.apart)
 
 
 def _size_and_middle(canvas: Image) -> tuple[float, float]:

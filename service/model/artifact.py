@@ -98,6 +98,7 @@ class LineReader(Part):
     input: LineContract = Field(description="How a line is brought before the model.")
     parameters: int = Field(ge=0, description="How many parameters it has.")
     temperature: float = Field(gt=0, description="What its logits are divided by.")
+    favour: float = Field(1.25, description="What its digits have before none when a text is chosen, as a logarithm.")
     command: str = Field(description="The command that trained it.")
     source_commit: str = Field(description="Commit of the trainer, or `unknown`.")
     lines_seen: int = Field(ge=0, description="How many lines it was trained on, no two of them alike.")

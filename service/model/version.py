@@ -52,14 +52,15 @@ def verify(folder: Path, settings: Settings, open_model: OpenModel) -> Verified:
     if artifact.manifest.lines is not None and model.lines is None:
         raise ArtifactRefused(MANIFEST, "lines: the model has no signature for them")
     check_model(golden, model)
-    thresholds = artifact.manifest.thresholds
-    reader = Reader(
-        model,
-        Thresholds(confidence=thresholds.confidence, digit_probability=thresholds.digit_probability),
-        max_pixels=settings.max_pixels,
-    )
+    reader = Reader(model, thresholds_of(artifact.manifest), max_pixels=settings.max_pixels)
     check_reader(golden, reader)
     return Verified(artifact, golden, model, reader)
+
+
+def thresholds_of(manifest: Manifest) -> Thresholds:
+    """The manifest's, as the reader takes them."""
+    given, lines = manifest.thresholds, manifest.lines
+    return Thresholds(given.confidence, given.digit_probability, 0.0 if lines is None else lines.favour)
 
 
 @dataclass(slots=True)

@@ -16,9 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLANK = 10
-FAVOUR = 1.25
-"""By how much none is less probable than the network says, as a logarithm: it has seen more marks that are no digits than people
-write into numbers. Chosen on strings of held-out digits."""
 _BEAMS = 6
 _LEAST = 1e-3  # a name less probable than this in a column is not followed there
 _NEVER = -1e30
@@ -37,10 +34,11 @@ class Text:
     each: NDArray[np.float64]
 
 
-def best_text(named: NDArray[np.float32], favour: float = FAVOUR) -> Text:
+def best_text(named: NDArray[np.float32], favour: float = 0.0) -> Text:
     """Of a line's columns: `named` float32 `[columns, 11]`, the logarithms of the probabilities of each digit and of none.
 
-    The text is chosen with digits favoured over none; its probabilities are told without that.
+    `favour`: by how much none is less probable than the network says, as a logarithm: it has seen more marks that are no digits
+    than people write into numbers. The text is chosen with that; its probabilities are told without.
     """
     values = named.astype(np.float64)
     told, values = values, values - np.where(np.arange(values.shape[1]) == BLANK, favour, 0.0)

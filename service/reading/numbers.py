@@ -98,7 +98,7 @@ def conclude_number(
     for strip, picture in prepared.lines:
         named = joined(picture, answers[at : at + picture.tiles])
         at += picture.tiles
-        text = best_text(named)
+        text = best_text(named, thresholds.favour)
         is_number = bool(text.digits) and text.probability >= _LEAST_SURE ** len(text.digits)
         if is_number:
             lines.append(_line(prepared.page, strip, picture, text, named))

@@ -38,10 +38,14 @@ class Signatures:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The manifest's: at or above both a reading is `ok`."""
+    """The manifest's: at or above the first two a reading is `ok`.
+
+    `favour`: what digits have before none when the text of a line is chosen, as a logarithm.
+    """
 
     confidence: float
     digit_probability: float
+    favour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

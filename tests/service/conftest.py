@@ -15,6 +15,7 @@ from service.model.batcher import Batcher
 from service.model.folder import scan
 from service.model.gate import Gate
 from service.model.litert import open_tflite
+from service.model.version import thresholds_of
 from service.reading.reader import Reader
 from service.reading.types import Thresholds
 from service.settings import Settings
@@ -77,8 +78,7 @@ def released() -> Reader:
     """A reader with the highest released version, run by LiteRT: it loads in a moment."""
     versions = scan(ROOT / "artifacts" / "digits")
     folder = versions[max(versions)]
-    thresholds = open_artifact(folder).manifest.thresholds
-    return Reader(open_tflite(folder, 1), Thresholds(thresholds.confidence, thresholds.digit_probability))
+    return Reader(open_tflite(folder, 1), thresholds_of(open_artifact(folder).manifest))
 
 
 @pytest.fixture

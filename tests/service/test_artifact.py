@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from service.errors import ArtifactRefused
-from service.model.artifact import open_artifact
-from service.model.version import Verified, verify
+from service.model.artifact import Manifest, open_artifact
+from service.model.version import Verified, thresholds_of, verify
+from service.reading.types import Thresholds
 from service.settings import Settings
-from tests.service.fakes import ZERO, FakeModel, opener, publish, seal
+from tests.service.fakes import ZERO, FakeModel, manifest, opener, publish, seal
 
 FILES = ["saved_model.pb", "manifest.json", "golden.npz", "report/index.html"]
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -137,6 +138,17 @@ def test_a_manifest_that_is_no_json_is_refused(folder: Path) -> None:
 def test_fields_that_the_service_does_not_know_are_kept(tmp_path: Path) -> None:
     folder = changed(tmp_path, lambda manifest, golden: manifest.update(recipe="new"))
     assert check(folder).artifact.manifest.model_dump()["recipe"] == "new"
+
+
+@pytest.mark.parametrize(("lines", "favour"), [(None, 0.0), ({}, 1.25), ({"favour": 0.5}, 0.5)])
+def test_digits_in_lines_have_what_the_manifest_gives_them(lines: dict[str, Any] | None, favour: float) -> None:
+    of_lines = {
+        "input": {"height": 32, "digit": 20, "centering": "mass", "ink": "bright", "step": 2},
+        **{"parameters": 1, "temperature": 1.0, "command": "", "source_commit": "", "lines_seen": 1},
+        "validation": {"lines": 1, "accuracy": 1.0, "apart": 1.0, "none": 1.0, "ece": 0.0},
+    }
+    given = Manifest.model_validate(manifest(7) | {"lines": None if lines is None else of_lines | lines})
+    assert thresholds_of(given) == Thresholds(given.thresholds.confidence, given.thresholds.digit_probability, favour)
 
 
 def test_a_version_that_is_being_published_can_be_verified(folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.reading.ctc import BLANK, FAVOUR, best_text
+from service.reading.ctc import BLANK, best_text
 
 RANDOM = np.random.default_rng(4)
 
@@ -108,7 +108,7 @@ def test_digits_are_favoured_over_none_and_their_probabilities_stay_as_they_are(
     values = np.full((3, 11), -40.0)
     values[:, BLANK] = 0.0
     values[1, BLANK], values[1, 8] = np.log(0.6), np.log(0.4)
-    for favour, digits, probability in ((0.0, (), 0.6), (FAVOUR, (8,), 0.4)):
+    for favour, digits, probability in ((0.0, (), 0.6), (1.25, (8,), 0.4)):
         found = best_text(values.astype(np.float32), favour)
         assert found.digits == digits
         assert found.probability == pytest.approx(probability, rel=1e-4)

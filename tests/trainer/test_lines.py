@@ -21,6 +21,7 @@ from trainer.model import build
 from trainer.pens import draw_digits
 from trainer.recipe import LineNetwork, LineRecipe, Network, Recipe
 from trainer.runs import Run, RunConfig
+from trainer.towers import named, tutors_part
 from trainer.writing import Stock, Written, write_line
 
 TINY = LineRecipe(
@@ -86,6 +87,29 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -
         np.testing.assert_array_equal(mine, other)
 
 
+def test_a_teacher_learns_along_and_its_pupil_follows_it(tmp_path: Path) -> None:
+    larger = LineNetwork(filters=(6, 6, 8, 8, 10, 10), features=14, reach=(1,))
+    recipe = Recipe(lines=TINY.model_copy(update={"teacher": larger}), validation=20)
+    run = Run.start(tmp_path / "run", CONFIG.model_copy(update={"recipe": recipe}))
+    train_lines(run, MNIST)
+    state, history = run.newest()
+    taught = tutors_part(state)
+    assert len(history) == 2
+    assert taught["optimizer_0000"] == state["optimizer_0000"] > 0  # as many steps
+    teacher = build_lines(larger, TINY, "float32")
+    teacher.set_weights(named(taught, "average"))
+    batch = batches(SOME, TINY, [1])[0]
+    alone, pupil = (LineTower(TINY.network, TINY, "float32", given) for given in (None, teacher))
+    said = of_model(teacher)(batch.images)
+
+    def apart(tower: LineTower) -> float:
+        for _ in range(60):
+            tower.step(batch.images, batch.digits, batch.columns, batch.lengths, 0.2)
+        return float(np.abs(of_model(tower.model)(batch.images) - said).mean())
+
+    assert apart(pupil) < apart(alone)
+
+
 def test_a_run_without_an_epoch_has_nothing_to_publish(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match="no finished epoch of lines"):
         lines_of(Run.start(tmp_path / "run", CONFIG))
@@ -137,6 +161,21 @@ def test_the_probability_of_a_text_is_that_of_all_ways_together() -> None:
         )
         expected = np.log(sum(np.exp(named[np.arange(5), list(way)].sum()) for way in ways))
         assert lines.log_probabilities([logits], [text])[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_digits_get_before_none_what_the_most_lines_need() -> None:
+    given = []
+    for text, lead in (((1, 2), 0.6), ((3,), 0.6), ((4, 5, 6), 0.6), ((), -1.5)):  # none is told where there are digits
+        logits = says(*text)
+        for place in range(len(text)):
+            logits[2 * place, BLANK] = logits[2 * place].max() + lead
+        if not text:
+            logits[4, 7] = logits[4, BLANK] + lead
+        given.append(logits)
+    lines_of_them = [written(text) for text in ((1, 2), (3,), (4, 5, 6), ())]
+    assert best_text(given[0]) == ()
+    assert 0.6 < lines.fit_favour(given, lines_of_them) < 1.5
+    assert lines.fit_favour(given[3:], lines_of_them[3:]) < 1.5
 
 
 def test_a_reader_that_is_too_sure_of_itself_is_made_less_so() -> None:

@@ -1,14 +1,19 @@
 """Networks side by side: what the loss asks for, the running average, going on from a state; with networks of a few filters."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
-from trainer.fit import phases
+from trainer.data import Mnist
+from trainer.fit import phases, train
 from trainer.model import build, logits, multiply_adds
 from trainer.pens import draw_digits
-from trainer.recipe import QUICK, Network, Recipe
-from trainer.towers import Towers
+from trainer.pool import make_pool
+from trainer.recipe import LARGE, QUICK, Network, Recipe
+from trainer.runs import Run, RunConfig
+from trainer.towers import Arrays, Towers
 
 TINY = Network(filters=(4, 6), kernels=(5, 3), strides=(2, 2))
 RECIPE = Recipe(network=TINY, learning_rate=0.01, dropout=0.0)
@@ -67,6 +72,37 @@ def test_a_student_that_says_what_its_teachers_say_pays_for_the_labels_alone() -
     np.testing.assert_allclose(half._digit_loss(values, LABELS, soft), 0.5 * np.asarray(own), atol=1e-4)
 
 
+def test_teachers_that_learn_along_are_resumed_with_their_students(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(
+        update={"together": True, "teachers": (TINY,), "students": 1, "epochs": 2, "dropout": 0.3}
+    )
+    recipe = recipe.model_copy(update={"stock": 1.0, "validation": 20, "batch_size": 64, "lines": None})
+    pictures = draw_digits(np.arange(120) % 10, [2])
+    mnist = Mnist(pictures, np.arange(120) % 10, pictures[:10], np.arange(10), {"train_images": "00"})
+    config = RunConfig(
+        recipe=recipe, given={}, precision="float32", command="", source_commit="", libraries={}, data_sha256=mnist.sha256
+    )  # fmt: skip
+    pool = make_pool(mnist, recipe)
+    whole = Run.start(tmp_path / "whole", config)
+    train(whole, pool)
+    run = Run.start(tmp_path / "run", config)
+    saved = run.save
+
+    def interrupted(arrays: Arrays, rows: list[dict[str, object]]) -> None:
+        saved(arrays, rows)
+        raise KeyboardInterrupt
+
+    run.save = interrupted  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        train(run, pool)
+    train(Run.open(tmp_path / "run"), pool)
+    once, again = whole.newest()[0], run.newest()[0]
+    assert once.keys() == again.keys()
+    assert any(name.startswith("tutors_weight") for name in once)
+    for name, array in once.items():
+        np.testing.assert_allclose(array, again[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 def test_pictures_of_no_digit_teach_that_and_nothing_of_digits() -> None:
     both = towers()
     head = both.models[0].get_layer("digits").kernel.numpy().copy()
@@ -84,7 +120,9 @@ def test_multiply_adds_by_hand() -> None:
     assert multiply_adds(model) == 14 * 14 * 25 * 4 + 7 * 7 * 9 * 4 * 6 + 6 * 10 + 6
 
 
-@pytest.mark.parametrize(("given", "names"), [({}, ["teachers", "students"]), (QUICK, ["students"])])
+@pytest.mark.parametrize(
+    ("given", "names"), [({}, ["teachers", "students"]), (QUICK, ["students"]), (LARGE, ["students"])]
+)
 def test_the_phases_follow_one_another(given: dict[str, object], names: list[str]) -> None:
     plan = phases(Recipe.model_validate(given))
     assert [phase.name for phase in plan] == names

@@ -12,7 +12,7 @@ from trainer.line_model import STEP
 from trainer.line_pool import batches, chunks, sources, write_chunk
 from trainer.pens import draw_digits
 from trainer.recipe import LineRecipe, Recipe
-from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, upright, write_line
+from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, upright, write_line, write_string
 
 TEN = np.arange(100) % 10
 STOCK = Stock(draw_digits(TEN, [1]), TEN)
@@ -62,6 +62,17 @@ def test_there_are_lines_of_every_length_and_without_digits_and_all_ten_digits()
 def test_digits_said_to_stand_apart_do() -> None:
     for line in (line for line in LINES if line.apart and len(line.digits) > 1):
         assert all(right - left > 2 for left, right in itertools.pairwise(line.middles))
+
+
+def test_a_string_is_of_digits_as_they_are_and_nothing_else() -> None:
+    strings = [write_string(STOCK, np.random.default_rng([3, k])) for k in range(60)]
+    assert {len(string.digits) for string in strings} == set(range(2, 9))
+    for string in strings:
+        inked = np.flatnonzero(string.picture.max(0) > 60)
+        assert (np.abs(inked[:, None] - np.array(string.middles)).min(1) < 14).all()
+        assert string.picture.max() > 200
+    apart = [string for string in strings if string.apart]
+    assert 0 < len(apart) < 30
 
 
 def test_a_chunk_depends_on_its_number_and_the_recipe_alone(mnist: Mnist) -> None:
