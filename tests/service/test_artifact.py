@@ -144,7 +144,11 @@ def test_fields_that_the_service_does_not_know_are_kept(tmp_path: Path) -> None:
 def test_digits_in_lines_have_what_the_manifest_gives_them(lines: dict[str, Any] | None, favour: float) -> None:
     of_lines = {
         "input": {"height": 32, "digit": 20, "centering": "mass", "ink": "bright", "step": 2},
-        **{"parameters": 1, "temperature": 1.0, "command": "", "source_commit": "", "lines_seen": 1},
+        "parameters": 1,
+        "temperature": 1.0,
+        "command": "",
+        "source_commit": "",
+        "lines_seen": 1,
         "validation": {"lines": 1, "accuracy": 1.0, "apart": 1.0, "none": 1.0, "ece": 0.0},
     }
     given = Manifest.model_validate(manifest(7) | {"lines": None if lines is None else of_lines | lines})
