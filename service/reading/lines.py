@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ _MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digi
 _LARGEST = 96  # pixels that a digit's height needs at most
 _COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
 _DRIFT = 0.8  # of the tallest one's height: how far apart the middles of a line's ends may be
+_SHARED = 0.3  # of the narrower one's width: marks over one another have so much of their columns in common
+_WHOLE = 1.25  # of a digit's height: the parts of a broken digit reach no further
 _STEEPEST = 0.35  # pixels down for each to the right
 _CLEAR = 2.0  # standard errors: a slope below is taken for none
 _SLANTS = np.linspace(-0.45, 0.9, 28)  # tangents of the angle that writing leans to the right
@@ -71,10 +73,11 @@ def find_lines(page: PageInk) -> list[Strip]:
     bodies = kept[marks.h[kept] >= _BODY * size]
     if len(bodies) > _MOST_MARKS:
         return []
-    slope = _slope(marks, bodies)
-    lines = _lines(marks, bodies, slope)
-    slope = _common_slope(lines, marks)
-    _add_small(lines, marks, np.setdiff1d(kept, bodies), slope)
+    digits = _mended(marks, bodies, size)
+    slope = _slope(digits, bodies)
+    lines = _lines(digits, bodies, slope)
+    slope = _common_slope(lines, digits)
+    _add_small(lines, digits, np.setdiff1d(kept, bodies), slope)
     return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
 
 
@@ -94,6 +97,25 @@ def _typical_height(marks: _Marks, some: NDArray[np.intp]) -> float:
     order = some[np.argsort(marks.h[some])]
     mass = np.cumsum(marks.area[order])
     return float(marks.h[order[int(np.searchsorted(mass, mass[-1] / 2))]])
+
+
+def _mended(marks: _Marks, bodies: NDArray[np.intp], size: float) -> _Marks:
+    """The marks, with the box of the whole digit for those that are parts of one: over one another and no higher than one."""
+    x, y, right, bottom = marks.x.copy(), marks.y.copy(), marks.x + marks.w, marks.y + marks.h
+    order = bodies[np.argsort(marks.x[bodies])]
+    for at, i in enumerate(order):
+        for j in order[at + 1 : at + 40]:
+            if marks.x[j] >= marks.x[i] + marks.w[i]:
+                break
+            columns = min(right[i], right[j]) - max(x[i], x[j])
+            rows = min(bottom[i], bottom[j]) - max(y[i], y[j])
+            top, foot = min(y[i], y[j]), max(bottom[i], bottom[j])
+            over = columns >= _SHARED * min(marks.w[i], marks.w[j]) and rows <= _BESIDE * min(marks.h[i], marks.h[j])
+            if over and foot - top <= _WHOLE * size:
+                x[i] = x[j] = min(x[i], x[j])
+                right[i] = right[j] = max(right[i], right[j])
+                y[i], y[j], bottom[i], bottom[j] = top, top, foot, foot
+    return replace(marks, x=x, y=y, w=right - x, h=bottom - y)
 
 
 def _slope(marks: _Marks, bodies: NDArray[np.intp]) -> float:

@@ -142,6 +142,23 @@ def test_a_place_in_a_strip_is_found_again_on_the_page() -> None:
         assert (grey[places[1, inside], places[0, inside]] < 128).mean() > 0.8
 
 
+@pytest.mark.parametrize("text", ["600", "0800", "3052"])
+def test_a_broken_digit_stays_in_its_line(text: str) -> None:
+    ink = written([text], gap=10)
+    broken = text.index(max(text))
+    columns = np.flatnonzero(ink.any(0))
+    steps = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)[broken]
+    ink[58:62, steps] = 0  # a little above its middle
+    ink[: ink.shape[0] // 2, steps] = np.roll(ink[: ink.shape[0] // 2, steps], -2, 0)
+    (strip,) = lines_of(on_paper(ink))
+    assert marks_in(strip) >= len(text) + 1
+
+
+@pytest.mark.parametrize("lead", [4, 10])
+def test_lines_written_close_below_one_another_stay_apart(lead: int) -> None:
+    assert len(lines_of(on_paper(written(["2047", "8159", "6302"], lead=lead)))) == 3
+
+
 def test_large_writing_is_made_smaller() -> None:
     (strip,) = lines_of(on_paper(written(["47"], height=400, gap=60, lead=100)))
     assert strip.height <= 100
