@@ -103,18 +103,19 @@ def _mended(marks: _Marks, bodies: NDArray[np.intp], size: float) -> _Marks:
     """The marks, with the box of the whole digit for those that are parts of one: over one another and no higher than one."""
     x, y, right, bottom = marks.x.copy(), marks.y.copy(), marks.x + marks.w, marks.y + marks.h
     order = bodies[np.argsort(marks.x[bodies])]
-    for at, i in enumerate(order):
-        for j in order[at + 1 : at + 40]:
-            if marks.x[j] >= marks.x[i] + marks.w[i]:
-                break
-            columns = min(right[i], right[j]) - max(x[i], x[j])
-            rows = min(bottom[i], bottom[j]) - max(y[i], y[j])
-            top, foot = min(y[i], y[j]), max(bottom[i], bottom[j])
-            over = columns >= _SHARED * min(marks.w[i], marks.w[j]) and rows <= _BESIDE * min(marks.h[i], marks.h[j])
-            if over and foot - top <= _WHOLE * size:
-                x[i] = x[j] = min(x[i], x[j])
-                right[i] = right[j] = max(right[i], right[j])
-                y[i], y[j], bottom[i], bottom[j] = top, top, foot, foot
+    for step in range(1, len(order)):
+        i, j = order[:-step], order[step:]
+        columns = np.minimum(marks.x[i] + marks.w[i], marks.x[j] + marks.w[j]) - marks.x[j]
+        if columns.max() <= 0:
+            break
+        rows = np.minimum(marks.y[i] + marks.h[i], marks.y[j] + marks.h[j]) - np.maximum(marks.y[i], marks.y[j])
+        over = (columns >= _SHARED * np.minimum(marks.w[i], marks.w[j])) & (columns > 0)
+        over &= (rows <= _BESIDE * np.minimum(marks.h[i], marks.h[j])) & (
+            marks.h[i] + marks.h[j] - rows <= _WHOLE * size
+        )
+        for pair in np.stack([i, j], 1)[over]:
+            x[pair], y[pair] = x[pair].min(), y[pair].min()
+            right[pair], bottom[pair] = right[pair].max(), bottom[pair].max()
     return replace(marks, x=x, y=y, w=right - x, h=bottom - y)
 
 
