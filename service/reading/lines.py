@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from service.reading.page import PageInk
 from service.reading.paper import shrunk
+from service.reading.ruling import without_rules
 
 _SPECK = 0.2  # of the digits' height: what is smaller in both directions is dirt or a point
 _BODY = 0.4  # of the digits' height: what is at least this tall may be a digit and makes a line
 _BESIDE = 0.4  # of the lower one's height: marks of one line overlap by more
 _MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digits, or more of any kind, is a texture
-_SPAN = 0.9  # of the page: what reaches so far may be a rule, however large the writing seems to be
-_THIN = 0.06  # of a rule's length: the most that it is thick
 _LARGEST = 96  # pixels that a digit's height needs at most
 _COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
 _DRIFT = 0.8  # of the tallest one's height: how far apart the middles of a line's ends may be
+_SHARED = 0.3  # of the narrower one's width: marks over one another have so much of their columns in common
+_WHOLE = 1.25  # of a digit's height: the parts of a broken digit reach no further
+_STEEPEST = 0.35  # pixels down for each to the right
+_CLEAR = 2.0  # standard errors: a slope below is taken for none
 _SLANTS = np.linspace(-0.45, 0.9, 28)  # tangents of the angle that writing leans to the right
 _SAMPLE = 6_000
 
@@ -59,7 +62,7 @@ def find_lines(page: PageInk) -> list[Strip]:
     shrink = min(1.0, _LARGEST / size)
     if shrink < 1:
         page, size = _smaller(page, shrink), size * shrink
-    mask = _without_rules(page.mask, size)
+    mask = without_rules(page.mask, page.ink, size)
     if shrink < 1 or mask is not page.mask:
         marks = _marks(mask)
         if len(marks.x) < 2:
@@ -70,64 +73,17 @@ def find_lines(page: PageInk) -> list[Strip]:
     bodies = kept[marks.h[kept] >= _BODY * size]
     if len(bodies) > _MOST_MARKS:
         return []
-    slope = _slope(marks, bodies)
-    lines = _lines(marks, bodies, slope)
-    _add_small(lines, marks, np.setdiff1d(kept, bodies), slope)
+    digits = _mended(marks, bodies, size)
+    slope = _slope(digits, bodies)
+    lines = _lines(digits, bodies, slope)
+    slope = _common_slope(lines, digits)
+    _add_small(lines, digits, np.setdiff1d(kept, bodies), slope)
     return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
 
 
 def _smaller(page: PageInk, shrink: float) -> PageInk:
     cover = shrunk(page.mask * np.uint8(255), shrink)
     return PageInk(shrunk(page.ink, shrink), (cover > _COVERED).astype(np.uint8))
-
-
-def _without_rules(mask: NDArray[np.uint8], size: float) -> NDArray[np.uint8]:
-    """`mask` without long thin level or upright lines, itself where there are none; strokes that cross them stay whole.
-
-    `size`: height of a digit.
-    """
-    out = mask
-    for turned in (False, True):
-        view = np.ascontiguousarray(out.T) if turned else out
-        rule = _level_rule(view, size)
-        if rule is not None:
-            view = np.where(rule, 0, view).astype(np.uint8)
-            out = np.ascontiguousarray(view.T) if turned else view
-    return out
-
-
-def _level_rule(mask: NDArray[np.uint8], size: float) -> NDArray[np.bool_] | None:
-    """The pixels of long, thin, nearly level lines; None where there is none."""
-    width = mask.shape[1]
-    long = round(max(24, min(2.2 * size, _SPAN * width)))
-    if width < long:
-        return None
-    joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line that is not quite level climbs by steps
-    runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
-    if not runs.any():
-        return None
-    near = mask * (cv2.dilate(runs, np.ones((3, 1), np.uint8)) > 0).astype(np.uint8)
-    thick = _column_runs(near)
-    whole = _column_runs(mask)
-    usual = float(np.median(thick[near > 0])) if near.any() else 0.0
-    if usual > min(0.15 * size + 2, max(_THIN * long, 2)):
-        return None
-    # Where a stroke crosses, the column's run of ink is much longer than the rule is thick.
-    return np.asarray((near > 0) & (whole <= 1.6 * usual + 1))
-
-
-def _column_runs(mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """For each pixel that is set, how long the upright run of set pixels through it is; int32 like `mask`."""
-    down = np.zeros(mask.shape, np.int32)
-    count = np.zeros(mask.shape[1], np.int32)
-    for row in range(mask.shape[0]):
-        count = (count + 1) * mask[row]
-        down[row] = count
-    longest = np.zeros(mask.shape[1], np.int32)
-    for row in range(mask.shape[0] - 1, -1, -1):
-        longest = np.maximum(longest, down[row]) * mask[row]
-        down[row] = longest
-    return down
 
 
 def _marks(mask: NDArray[np.uint8]) -> _Marks:
@@ -141,6 +97,26 @@ def _typical_height(marks: _Marks, some: NDArray[np.intp]) -> float:
     order = some[np.argsort(marks.h[some])]
     mass = np.cumsum(marks.area[order])
     return float(marks.h[order[int(np.searchsorted(mass, mass[-1] / 2))]])
+
+
+def _mended(marks: _Marks, bodies: NDArray[np.intp], size: float) -> _Marks:
+    """The marks, with the box of the whole digit for those that are parts of one: over one another and no higher than one."""
+    x, y, right, bottom = marks.x.copy(), marks.y.copy(), marks.x + marks.w, marks.y + marks.h
+    order = bodies[np.argsort(marks.x[bodies])]
+    for step in range(1, len(order)):
+        i, j = order[:-step], order[step:]
+        columns = np.minimum(marks.x[i] + marks.w[i], marks.x[j] + marks.w[j]) - marks.x[j]
+        if columns.max() <= 0:
+            break
+        rows = np.minimum(marks.y[i] + marks.h[i], marks.y[j] + marks.h[j]) - np.maximum(marks.y[i], marks.y[j])
+        over = (columns >= _SHARED * np.minimum(marks.w[i], marks.w[j])) & (columns > 0)
+        over &= (rows <= _BESIDE * np.minimum(marks.h[i], marks.h[j])) & (
+            marks.h[i] + marks.h[j] - rows <= _WHOLE * size
+        )
+        for pair in np.stack([i, j], 1)[over]:
+            x[pair], y[pair] = x[pair].min(), y[pair].min()
+            right[pair], bottom[pair] = right[pair].max(), bottom[pair].max()
+    return replace(marks, x=x, y=y, w=right - x, h=bottom - y)
 
 
 def _slope(marks: _Marks, bodies: NDArray[np.intp]) -> float:
@@ -158,7 +134,24 @@ def _slope(marks: _Marks, bodies: NDArray[np.intp]) -> float:
             if alike and overlap > 0.4 * min(marks.h[i], marks.h[j]) and middle_x[j] - middle_x[i] > 0.3 * marks.h[i]:
                 slopes.append((middle_y[j] - middle_y[i]) / (middle_x[j] - middle_x[i]))
                 break
-    return float(np.clip(np.median(slopes), -0.35, 0.35)) if len(slopes) >= 3 else 0.0
+    return float(np.clip(np.median(slopes), -_STEEPEST, _STEEPEST)) if len(slopes) >= 3 else 0.0
+
+
+def _common_slope(lines: list[list[int]], marks: _Marks) -> float:
+    """The slope that lines share by least squares; 0 where it does not exceed twice its standard error.
+
+    Few marks of different heights say little of their line's slope, and a wrong one moves digits out of the line.
+    """
+    middles = [(marks.x[line] + marks.w[line] / 2, marks.y[line] + marks.h[line] / 2) for line in lines]
+    x = np.concatenate([x - x.mean() for x, _ in middles])
+    y = np.concatenate([y - y.mean() for _, y in middles])
+    reach = float(x @ x)
+    free = len(x) - len(lines) - 1
+    if free < 1 or not reach:
+        return 0.0
+    slope = float(x @ y) / reach
+    error = float(np.sqrt(np.square(y - slope * x).sum() / free / reach))
+    return float(np.clip(slope, -_STEEPEST, _STEEPEST)) if abs(slope) > _CLEAR * error else 0.0
 
 
 def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[int]]:
@@ -246,7 +239,8 @@ def _slant(x: NDArray[np.intp], y: NDArray[np.float64]) -> float:
     x, y = x[::step], y[::step]
     best, most = 0.0, -1.0
     for slant in _SLANTS:
-        columns = np.round(x + slant * y).astype(np.int64)
+        # Halves go up: rounded to even they would make the columns of any writing uneven at a slant of a half.
+        columns = np.floor(x + slant * y + 0.5).astype(np.int64)
         score = float(np.square(np.bincount(columns - columns.min())).sum()) * (1 - 0.15 * abs(float(slant)))
         if score > most:
             best, most = float(slant), score

@@ -106,6 +106,32 @@ def test_slanted_writing_is_made_upright() -> None:
     assert -0.6 < down[0] / down[1] < -0.2
 
 
+def slope_of(strip: Strip) -> float:
+    """How far down the page a step to the right in the strip leads."""
+    return float(strip.to_page[1, 0] / strip.to_page[0, 0])
+
+
+@pytest.mark.parametrize("text", ["52", "5", "8", "38"])
+def test_upright_writing_stays_upright(text: str) -> None:
+    (strip,) = lines_of(on_paper(written([text])))
+    (_, down) = strip.to_page[:, :2].T
+    assert abs(down[0] / down[1]) <= 0.3
+
+
+def test_digits_that_hop_do_not_make_a_line_climb() -> None:
+    rows = [np.roll(written([digit], gap=8), hop, 0) for digit, hop in zip("2064", (0, 5, -4, 1), strict=True)]
+    (strip,) = lines_of(on_paper(np.concatenate([row[:, 30:-30] for row in rows], 1)))
+    assert slope_of(strip) == 0
+
+
+@pytest.mark.parametrize("angle", [-6, 4])
+def test_a_line_that_climbs_is_made_level(angle: int) -> None:
+    wide = np.pad(written(["2064859"]), ((60, 60), (0, 0)))
+    turn = cv2.getRotationMatrix2D((wide.shape[1] / 2, wide.shape[0] / 2), angle, 1)
+    (strip,) = lines_of(on_paper(np.asarray(cv2.warpAffine(wide, turn, (wide.shape[1], wide.shape[0])), np.uint8)))
+    assert slope_of(strip) == pytest.approx(-np.tan(np.radians(angle)), abs=0.04)
+
+
 def test_a_place_in_a_strip_is_found_again_on_the_page() -> None:
     for grey in (PAGE, on_paper(written(["47"], height=300, gap=60))):
         strip = lines_of(grey)[0]
@@ -114,6 +140,23 @@ def test_a_place_in_a_strip_is_found_again_on_the_page() -> None:
         inside = (places >= 0).all(0) & (places[0] < grey.shape[1]) & (places[1] < grey.shape[0])
         assert inside.mean() > 0.99
         assert (grey[places[1, inside], places[0, inside]] < 128).mean() > 0.8
+
+
+@pytest.mark.parametrize("text", ["600", "0800", "3052"])
+def test_a_broken_digit_stays_in_its_line(text: str) -> None:
+    ink = written([text], gap=10)
+    broken = text.index(max(text))
+    columns = np.flatnonzero(ink.any(0))
+    steps = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)[broken]
+    ink[58:62, steps] = 0  # a little above its middle
+    ink[: ink.shape[0] // 2, steps] = np.roll(ink[: ink.shape[0] // 2, steps], -2, 0)
+    (strip,) = lines_of(on_paper(ink))
+    assert marks_in(strip) >= len(text) + 1
+
+
+@pytest.mark.parametrize("lead", [4, 10])
+def test_lines_written_close_below_one_another_stay_apart(lead: int) -> None:
+    assert len(lines_of(on_paper(written(["2047", "8159", "6302"], lead=lead)))) == 3
 
 
 def test_large_writing_is_made_smaller() -> None:
@@ -129,6 +172,26 @@ def test_ruled_lines_are_left_out_and_what_crosses_them_stays(down: int) -> None
     lines = lines_of(ruled)
     assert len(lines) == 2
     assert [marks_in(strip) for strip in lines] == pytest.approx([marks_in(strip) for strip in lines_of(PAGE)], abs=1)
+
+
+def test_what_is_written_along_a_rule_stays() -> None:
+    ink = np.zeros((110, 420), np.uint8)
+    for left in range(30, 380, 60):  # noughts with flat feet
+        cv2.rectangle(ink, (left, 30), (left + 24, 70), 255, 3)
+    ruled = on_paper(ink)
+    rule = np.s_[69:72]
+    ruled[rule] = np.minimum(ruled[rule], 140)
+    (strip,) = lines_of(ruled)
+    y, x = np.nonzero(strip.mask)
+    kept = np.zeros_like(ink)
+    at = np.round(strip.to_page[:, :2] @ np.stack([x, y]) + strip.to_page[:, 2:]).astype(int)
+    kept[at[1], at[0]] = 255
+    feet = np.zeros_like(ink)
+    feet[rule] = ink[rule]
+    assert (kept[feet > 0] > 0).mean() > 0.9
+    between = np.ones_like(ink)
+    between[:, np.flatnonzero(cv2.dilate(ink, np.ones((1, 7), np.uint8)).any(0))] = 0
+    assert not (kept[between > 0] > 0).any()
 
 
 def test_points_and_dirt_do_not_make_a_line() -> None:
