@@ -38,7 +38,7 @@ lint: setup  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: setup  ## train the released recipe, verify and publish the next version (DATA=folder of IDX files, RUN=folder, QUICK=1, EXTRA=files; resumes)
+train: setup  ## train, verify and publish the next version (DATA=folder of IDX files, RUN=folder, QUICK=1, EXTRA=files; resumes)
 	$(BIN)/python -m trainer train $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(EXTRA),--extra $(EXTRA)) $(if $(MEASURE),--measure $(MEASURE)) \
 	  --run $(RUN) --resume \
 	  --verify "$(BIN)/python -m service verify"

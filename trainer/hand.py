@@ -197,14 +197,14 @@ def closing_strokes(line: Line, rng: Random) -> None:
             line.stroke(
                 np.stack([x, y + wave * np.sin(x * rng.uniform(0.1, 0.7)) + rng.normal(0, 0.05) * (x - left)], 1)
             )
-    elif kind < 0.92:
+    elif kind < 0.97:
         lean, size = rng.uniform(0, 6), rng.uniform(8, 13)
         for k in (0, 1):
             place, level = left + 5 + 5 * k, middle - 3 + 6 * k
             line.stroke(np.array([[place + lean / 2, middle - size], [place - lean / 2, middle + size]]))
             line.stroke(np.array([[left, level], [left + 15, level + rng.normal(0, 1)]]))
-    else:
-        lean = rng.uniform(8, 20)
+    else:  # so far that nobody takes it for a 1
+        lean = rng.uniform(16, 28)
         for _ in range(int(rng.integers(1, 3))):
             line.stroke(np.array([[left + lean, middle - rng.uniform(11, 18)], [left, middle + rng.uniform(11, 18)]]))
             left += rng.uniform(5, 9)

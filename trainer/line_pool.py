@@ -20,7 +20,7 @@ from trainer.line_model import STEP
 from trainer.pens import draw_digits
 from trainer.recipe import LineRecipe, Recipe
 from trainer.restyle import restyle
-from trainer.writing import HEIGHT, Stock, Written, write_line
+from trainer.writing import HEIGHT, Stock, Written, write_line, write_string
 
 _DRAWN, _RESTYLED, _PRINTED, _TAKEN, _DISTORTED, _HELD_OUT = range(21, 27)
 _WIDTHS = (64, 96, 128, 160, 192, 256, 384, 512, 768)
@@ -98,7 +98,9 @@ def write_chunk(given: Sources, recipe: Recipe, number: int, count: int, *, plai
     mixed = Stock(images[: ends[2]], np.concatenate([labels for _, labels in taken[:3]]))
     stocks = [own[0], own[0], own[1], own[1], mixed, own[int(rng.integers(2, 4))]]
     stocks = [stock for stock in stocks if len(stock.images)]
-    return [write_line(stocks, rng) for _ in range(count)]
+    return [
+        write_string(own[0], rng) if rng.random() < lines.strings else write_line(stocks, rng) for _ in range(count)
+    ]
 
 
 def batches(lines: list[Written], recipe: LineRecipe, seed: list[int]) -> list[Batch]:

@@ -71,6 +71,7 @@ class LineRecipe(_Frozen):
     own_weight: float = 0.4  # of all this where there is a teacher, beside what that says
     distillation_temperature: float = 1.5
 
+    strings: float = Field(0.15, ge=0, le=1)  # share of the lines that are strings of MNIST's digits and nothing else
     # Digits taken anew for every chunk, distorted as the recipe says but for these.
     mnist_digits: int = 14_000
     drawn_digits: int = 7_000

@@ -251,7 +251,7 @@ def upright(canvas: Image) -> float:
     x, down = x[::step], y[::step] - MIDDLE
     best, most = 0.0, -1.0
     for slant in _SLANTS.tolist():
-        columns = np.round(x + slant * down).astype(np.int64)
+        columns = np.floor(x + slant * down + 0.5).astype(np.int64)  # halves all go one way
         score = float(np.square(np.bincount(columns - columns.min())).sum()) * (1 - 0.15 * abs(slant))
         if score > most:
             best, most = slant, score

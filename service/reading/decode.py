@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
+from service.reading import webp
 from service.reading.types import Box, Grey
 
 WORKING_SIZE = 1024  # the longer side, in pixels, at which a digit is looked for
 _MAX_SCANS = 64  # of a progressive JPEG; encoders make about ten
 _MAX_RLE_PIXELS = 1_000_000  # of a BMP with run lengths
+_SMALL_WEBP = 1_000_000  # pixels up to which Pillow decodes it, for several times their memory
 ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -74,7 +76,7 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
         raise NotAPicture(f"This is not a picture in an accepted format ({ACCEPTED}).")
     _check_effort(picture, kind, max_pixels)
     try:
-        with Image.open(io.BytesIO(picture), formats=(kind,)) as image:
+        with _opened(picture, kind, max_pixels) as image:
             width, height = image.size
             _check_area(width, height, max_pixels)
             if kind == "JPEG":
@@ -95,6 +97,14 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise DamagedPicture(f"The {kind} picture is damaged: it cannot be decoded to its end.") from error
     return Page(grey, *((height, width) if orientation in (5, 6, 7, 8) else (width, height)))
+
+
+def _opened(picture: bytes, kind: str, max_pixels: int) -> Image.Image:
+    size = webp.still_size(picture) if kind == "WEBP" else None
+    if size is None or size[0] * size[1] <= _SMALL_WEBP:
+        return Image.open(io.BytesIO(picture), formats=(kind,))
+    _check_area(*size, max_pixels)
+    return webp.decode_still(picture)
 
 
 def _format_of(data: bytes) -> str | None:
