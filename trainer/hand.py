@@ -87,6 +87,15 @@ def join(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random,
     line.right = kept
 
 
+def straight(pen: float, rng: Random) -> Image:
+    """A 1 that is one straight stroke, upright or leaning, uint8 `[28, 28]`."""
+    picture, lean, half = np.zeros((28, 28), np.uint8), rng.normal(0.08, 0.15), rng.uniform(8.5, 10.5)
+    ends = np.array([[13.5 + lean * half, 13.5 - half], [13.5 - lean * half, 13.5 + half]])
+    line = np.round(ends * 16).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(picture, [line], False, 255, max(1, round(pen)), cv2.LINE_AA, 4)
+    return picture
+
+
 def bar(line: Line, left: tuple[int, int], right: tuple[int, int], rng: Random) -> None:
     """The bar of a seven, which goes on into the next digit. The columns are as for `join`."""
     middle = (left[0] + left[1]) / 2
@@ -128,8 +137,12 @@ def separator(line: Line, rng: Random) -> float:
 
 def _sign(rng: Random) -> Image:
     """A letter or sign, uint8 `[n, n]`."""
-    kind = rng.random()
-    picture = drawn_glyph(rng) if kind < 0.6 else invented_glyph(rng) if kind < 0.7 else printed_glyph(rng)
+    while True:
+        kind = rng.random()
+        picture = drawn_glyph(rng) if kind < 0.6 else invented_glyph(rng) if kind < 0.7 else printed_glyph(rng)
+        rows, columns = (int((picture.max(axis) > 100).sum()) for axis in (1, 0))
+        if columns > 0.4 * rows:  # else it could as well be a 1
+            break
     scale = rng.uniform(0.6, 1.35)
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), np.uint8)
 

@@ -25,6 +25,7 @@ from trainer.hand import (
     join,
     no_number,
     separator,
+    straight,
 )
 from trainer.spoil import spoilt
 
@@ -104,9 +105,12 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     for place in range(count):
         stock = stocks[own if own is not None else int(rng.integers(len(stocks)))]
         last = digit
-        at = _choose(stock, 0 if place >= count - zeros else _wanted(last, rng), rng)
+        wanted = 1 if hand.bare and rng.random() < 0.35 else _wanted(last, rng)
+        at = _choose(stock, 0 if place >= count - zeros else wanted, rng)
         digit, picture = int(stock.labels[at]), stock.images[at]
         if digit == 1:  # mostly a hand has one way to write it
+            if hand.bare:
+                picture = straight(line.pen, rng)
             picture = one = picture if one is None or rng.random() < 0.4 else one
         raised = place >= count - cents > 0
         size = 0.65 if raised else float(rng.uniform(1.3, 1.7)) if place == tall else 1.0
@@ -147,7 +151,7 @@ def _wanted(last: int, rng: Random) -> int | None:
 class _Hand:
     """How a writer shapes the digits of a line: how much they differ in size, how flat or small the zeros are, how tall the ones.
 
-    `barred`: the bars of the sevens go on into the next digit.
+    `barred`: the bars of the sevens go on into the next digit. `bare`: its ones are straight strokes and nothing else.
     """
 
     sizes: float
@@ -155,6 +159,7 @@ class _Hand:
     tall: float
     zero: float
     barred: bool
+    bare: bool
 
     @classmethod
     def of(cls, rng: Random) -> _Hand:
@@ -164,6 +169,7 @@ class _Hand:
             float(rng.uniform(0.1, 0.4)) if rng.random() < 0.15 else 0.0,
             float(rng.uniform(0.55, 0.9)) if rng.random() < 0.15 else 1.0,
             rng.random() < 0.25,
+            rng.random() < 0.2,
         )
 
     def shaped(self, picture: Image, digit: int, size: float, rng: Random) -> tuple[Image, float]:
