@@ -99,15 +99,17 @@ def test_a_teacher_learns_along_and_its_pupil_follows_it(tmp_path: Path) -> None
     teacher = build_lines(larger, TINY, "float32")
     teacher.set_weights(named(taught, "average"))
     batch = batches(SOME, TINY, [1])[0]
-    alone, pupil = (LineTower(TINY.network, TINY, "float32", given) for given in (None, teacher))
+    obedient = TINY.model_copy(update={"own_weight": 0.0, "batch_norm_momentum": 0.5})
+    pupil = LineTower(TINY.network, obedient, "float32", teacher)
     said = of_model(teacher)(batch.images)
 
-    def apart(tower: LineTower) -> float:
-        for _ in range(60):
-            tower.step(batch.images, batch.digits, batch.columns, batch.lengths, 0.2)
-        return float(np.abs(of_model(tower.model)(batch.images) - said).mean())
+    def apart() -> float:
+        return float(np.abs(of_model(pupil.model)(batch.images) - said).mean())
 
-    assert apart(pupil) < apart(alone)
+    before = apart()
+    for _ in range(60):
+        pupil.step(batch.images, batch.digits, batch.columns, batch.lengths, 0.2)
+    assert apart() < 0.7 * before, (before, apart())
 
 
 def test_a_run_without_an_epoch_has_nothing_to_publish(tmp_path: Path) -> None:
