@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data import Mnist
+from trainer.data import Mnist, split
 from trainer.errors import TrainerError
 from trainer.line_model import BLANK, STEP, LineTower, build_lines
 from trainer.line_pool import Sources, batches, chunks, lines_recipe, sources, write_chunk
@@ -18,7 +18,7 @@ from trainer.progress import say
 from trainer.recipe import LineRecipe, Recipe
 from trainer.runs import Run
 from trainer.towers import named, of_tutors, tutors_part
-from trainer.writing import HEIGHT, Written, write_string
+from trainer.writing import HEIGHT, Stock, Written, write_string
 
 History = list[dict[str, Any]]
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]]
@@ -106,7 +106,8 @@ def held_out_lines(mnist: Mnist, recipe: Recipe) -> list[Written]:
 
 def held_out_strings(mnist: Mnist, recipe: Recipe) -> list[Written]:
     """Strings of MNIST's digits that are not trained on, as they are."""
-    stock = sources(mnist, recipe, held_out=True).mnist
+    _, held_out = split(mnist.train_labels, recipe.seed, recipe.validation)
+    stock = Stock(mnist.train_images[held_out], mnist.train_labels[held_out])
     rng = np.random.default_rng([lines_recipe(recipe).seed, _STRINGS])
     return [write_string(stock, rng) for _ in range(lines_recipe(recipe).validation)]
 

@@ -114,7 +114,7 @@ def fit_favour(given: Sequence[NDArray[np.float64]], lines: Sequence[Written]) -
 
     The network has seen more marks that are no digits than people write into numbers. `given` as for `fit_temperature`.
     """
-    shares = np.array([_right(given, lines, favour).mean() for favour in _FAVOURS])
+    shares = np.array([_right([best_text(logits, f) for logits in given], lines).mean() for f in _FAVOURS])
     return float(np.median(np.array(_FAVOURS)[shares == shares.max()]))
 
 
@@ -126,7 +126,7 @@ def fit_temperature(
     `given`: the logits of each of the `lines`, `[columns, 11]`. The best text is the same under each.
     """
     texts = [best_text(logits, favour) for logits in given]
-    right = _right(given, lines, favour)
+    right = _right(texts, lines)
     best, lowest, ece = 1.0, np.inf, 1.0
     for temperature in _TEMPERATURES.tolist():
         sure = np.clip(np.exp(log_probabilities([logits / temperature for logits in given], texts)), 1e-6, 1 - 1e-6)
@@ -136,8 +136,8 @@ def fit_temperature(
     return best, ece
 
 
-def _right(given: Sequence[NDArray[np.float64]], lines: Sequence[Written], favour: float) -> NDArray[np.bool_]:
-    return np.array([best_text(logits, favour) == line.digits for logits, line in zip(given, lines, strict=True)])
+def _right(texts: Sequence[tuple[int, ...]], lines: Sequence[Written]) -> NDArray[np.bool_]:
+    return np.array([text == line.digits for text, line in zip(texts, lines, strict=True)])
 
 
 def log_probabilities(given: Sequence[NDArray[np.float64]], texts: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:

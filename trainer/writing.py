@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from trainer.hand import (
     DIGIT,
     MARGIN,
-    MIDDLE,
     Image,
     Line,
     Random,
@@ -27,15 +26,12 @@ from trainer.hand import (
     separator,
     straight,
 )
+from trainer.setting import size_and_middle, upright
 from trainer.spoil import spoilt
 
 HEIGHT = 32
 """Of a line's picture, in pixels."""
 MOST_DIGITS = 9
-_SLANTS = np.linspace(-0.45, 0.9, 19)
-_SAMPLE = 1_500
-_INK = 100  # grey level above which a pixel counts as written on
-_SIZES = (0.5, 2.0)  # how much smaller and larger than `DIGIT` a line's marks may be found to be
 
 
 @dataclass(frozen=True)
@@ -218,7 +214,7 @@ def _brought(line: Line, off: tuple[float, float, float, float, float]) -> Writt
     larger, lean, turn, stretch, lower = off
     width = min(line.right + MARGIN, line.canvas.shape[1])
     canvas = line.canvas[:, : math.ceil(width)]
-    size, middle = _size_and_middle(canvas)
+    size, middle = size_and_middle(canvas)
     scale = DIGIT / size * larger
     slant = upright(canvas) + lean
     down = HEIGHT / 2 + lower
@@ -233,32 +229,3 @@ def _brought(line: Line, off: tuple[float, float, float, float, float]) -> Writt
     picture = np.asarray(cv2.warpAffine(line.canvas, forward, flat, flags=cv2.INTER_LINEAR), np.uint8)
     middles = tuple(float(stretch * scale * x) for x in line.middles)
     return Written(picture, tuple(line.digits), middles, line.apart)
-
-
-def _size_and_middle(canvas: Image) -> tuple[float, float]:
-    """The height at which half of the ink is in lower marks, in pixels, and the row of its centre of mass."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats((canvas > _INK).astype(np.uint8), connectivity=8)
-    heights, areas = np.asarray(stats)[1:, cv2.CC_STAT_HEIGHT], np.asarray(stats)[1:, cv2.CC_STAT_AREA]
-    if not len(heights):
-        return float(DIGIT), MIDDLE
-    order = np.argsort(heights, kind="stable")
-    mass = np.cumsum(areas[order])
-    size = float(heights[order[int(np.searchsorted(mass, mass[-1] / 2))]])
-    rows = canvas.sum(1, dtype=np.float64)
-    return float(np.clip(size, _SIZES[0] * DIGIT, _SIZES[1] * DIGIT)), float(rows @ np.arange(len(rows)) / rows.sum())
-
-
-def upright(canvas: Image) -> float:
-    """The shear, in columns a row, that makes a line's strokes upright: the one whose column sums are the most uneven."""
-    y, x = np.nonzero(canvas > _INK)
-    if not len(x):
-        return 0.0
-    step = len(x) // _SAMPLE + 1
-    x, down = x[::step], y[::step] - MIDDLE
-    best, most = 0.0, -1.0
-    for slant in _SLANTS.tolist():
-        columns = np.floor(x + slant * down + 0.5).astype(np.int64)  # halves all go one way
-        score = float(np.square(np.bincount(columns - columns.min())).sum()) * (1 - 0.15 * abs(slant))
-        if score > most:
-            best, most = slant, score
-    return best

@@ -12,7 +12,8 @@ from trainer.line_model import STEP
 from trainer.line_pool import batches, chunks, sources, write_chunk
 from trainer.pens import draw_digits
 from trainer.recipe import LineRecipe, Recipe
-from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, upright, write_line, write_string
+from trainer.setting import upright
+from trainer.writing import HEIGHT, MOST_DIGITS, Stock, Written, write_line, write_string
 
 TEN = np.arange(100) % 10
 STOCK = Stock(draw_digits(TEN, [1]), TEN)
