@@ -155,7 +155,7 @@ def test_the_peak_of_memory(tmp_path: Path) -> None:
         pytest.skip("the kernel keeps no account of the peak")
     blank = tmp_path / "blank.png"
     blank.write_bytes(bytes(cv2.imencode(".png", np.full((4000, 4000), 255, np.uint8))[1]))
-    assert reading.peak_bytes(blank) > 15e6
+    assert reading.peak_of_child(blank) > 15e6
 
 
 def test_garbage_is_what_it_is_called() -> None:
