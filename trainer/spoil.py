@@ -20,6 +20,8 @@ def spoilt(picture: Image, rng: Random) -> Image:
     if rng.random() < 0.05:
         out = _cut(out, rng)
     kind = rng.random()
+    if rng.random() < 0.08:
+        out = _streaks(out, rng)
     if kind < 0.04:
         out = _pattern(out, rng)
     elif kind < 0.12:
@@ -116,6 +118,18 @@ def _pattern(out: Floats, rng: Random) -> Floats:
         layer = cv2.resize(noise, (width, out.shape[0]), interpolation=cv2.INTER_CUBIC)
     layer = np.clip((layer - rng.uniform(-0.2, 1.0)) * rng.uniform(20, 110), 0, 160)
     return np.asarray(np.maximum(out, layer), np.float32)
+
+
+def _streaks(out: Floats, rng: Random) -> Floats:
+    """What is left of a printed pattern of many fine lines, level or nearly: pieces of them, mostly faint."""
+    height, width = out.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    lean, apart, wave = rng.normal(0, 0.06), rng.uniform(2, 5), rng.uniform(0, 1.5)
+    lines = np.sin((y + lean * x + wave * np.sin(x * 2 * np.pi / rng.uniform(15, 60))) * 2 * np.pi / apart)
+    coarse = rng.normal(0, 1, (round(height / rng.uniform(2, 6)) + 2, round(width / rng.uniform(6, 25)) + 2))
+    where = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    level = np.clip(where - rng.uniform(-0.3, 1.2), 0, 1) * np.clip(lines - rng.uniform(0, 0.6), 0, 1)
+    return np.asarray(np.maximum(out, level * rng.uniform(60, 255)), np.float32)
 
 
 def _rulings(out: Floats, rng: Random) -> Floats:

@@ -84,7 +84,8 @@ def write_string(stock: Stock, rng: Random) -> Written:
 
 def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     count = int(rng.integers(1, MOST_DIGITS + 1))
-    usual = rng.choice([rng.uniform(-3, 3), rng.uniform(-3, 12), rng.uniform(4, 20)], p=[0.4, 0.4, 0.2])
+    gaps = rng.uniform(-3, 3), rng.uniform(-3, 12), rng.uniform(4, 20), rng.uniform(16, 36)
+    usual = rng.choice(gaps, p=[0.4, 0.38, 0.17, 0.05])
     spread = rng.choice([0.5, 2.0, 4.5], p=[0.3, 0.4, 0.3])
     own = int(rng.integers(len(stocks))) if rng.random() < 0.75 else None
     hand = _Hand.of(rng)
