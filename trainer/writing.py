@@ -202,8 +202,15 @@ def _finished(line: Line, rng: Random) -> Written:
         float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4))),
         float(np.clip(rng.normal(0, 1.1), -3, 3)),
     )
-    written = _brought(line, way)
+    written = _in_room(_brought(line, way), rng)
     return replace(written, picture=spoilt(written.picture, rng))
+
+
+def _in_room(written: Written, rng: Random) -> Written:
+    """Some of the lines with nothing before and after them, up to five digits' height, as in a wide field."""
+    before, after = (int(rng.integers(5 * DIGIT)) if rng.random() < 0.3 else 0 for _ in range(2))
+    picture = np.pad(written.picture, ((0, 0), (before, after)))
+    return replace(written, picture=picture, middles=tuple(x + before for x in written.middles))
 
 
 def _brought(line: Line, off: tuple[float, float, float, float, float]) -> Written:

@@ -70,13 +70,19 @@ def line_picture(strip: Strip) -> LinePicture:
 
 def tiles(line: LinePicture) -> NDArray[np.uint8]:
     """The line in tiles: uint8 `[line.tiles, 32, TILE]`."""
-    count = line.tiles
-    room = np.zeros((HEIGHT, count * _CORE + 2 * _AROUND), np.uint8)
-    room[:, _AROUND : _AROUND + line.picture.shape[1]] = line.picture
-    return np.stack([room[:, k * _CORE : k * _CORE + TILE] for k in range(count)])
+    starts = [_start(k) for k in range(line.tiles)]
+    room = np.zeros((HEIGHT, starts[-1] + TILE), np.uint8)
+    room[:, : line.picture.shape[1]] = line.picture
+    return np.stack([room[:, start : start + TILE] for start in starts])
 
 
 def joined(line: LinePicture, answers: NDArray[np.float32]) -> NDArray[np.float32]:
     """The answers to a line's tiles, float32 `[line.tiles, TILE / 2, 11]`, as one of the whole line, `[line.columns, 11]`."""
-    inner = answers[:, _AROUND // STEP : (_AROUND + _CORE) // STEP]
-    return inner.reshape(-1, CLASSES)[: line.columns]
+    firsts = [(k * _CORE - _start(k)) // STEP for k in range(line.tiles)]
+    inner = [answer[first : first + _CORE // STEP] for answer, first in zip(answers, firsts, strict=True)]
+    return np.concatenate(inner)[: line.columns]
+
+
+def _start(tile: int) -> int:
+    """Where a tile begins in the line's picture, in pixels: the first with it, as lines begin where they are learned."""
+    return max(0, tile * _CORE - _AROUND)
