@@ -19,6 +19,9 @@ _MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digi
 _LARGEST = 96  # pixels that a digit's height needs at most
 _COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
 _DRIFT = 0.8  # of the tallest one's height: how far apart the middles of a line's ends may be
+_WITHIN = 0.6  # of the lower one's height: lines that are over one another by more are one
+_TALLEST = 2.0  # digits' heights: two lines are taller together
+_EDGE = 0.05  # of a digit's height: so far beyond the stroke its ink fades; what is further away is the paper's
 _SHARED = 0.3  # of the narrower one's width: marks over one another have so much of their columns in common
 _WHOLE = 1.25  # of a digit's height: the parts of a broken digit reach no further
 _STEEPEST = 0.35  # pixels down for each to the right
@@ -75,7 +78,7 @@ def find_lines(page: PageInk) -> list[Strip]:
         return []
     digits = _mended(marks, bodies, size)
     slope = _slope(digits, bodies)
-    lines = _lines(digits, bodies, slope)
+    lines = _lines(digits, bodies, slope, size)
     slope = _common_slope(lines, digits)
     _add_small(lines, digits, np.setdiff1d(kept, bodies), slope)
     return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
@@ -154,7 +157,7 @@ def _common_slope(lines: list[list[int]], marks: _Marks) -> float:
     return float(np.clip(slope, -_STEEPEST, _STEEPEST)) if abs(slope) > _CLEAR * error else 0.0
 
 
-def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[int]]:
+def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float, size: float) -> list[list[int]]:
     """Bodies that stand side by side, from top to bottom: from left to right each joins the line whose end it stands beside."""
     middle = marks.levels(slope)
     lines: list[list[int]] = []
@@ -171,11 +174,14 @@ def _lines(marks: _Marks, bodies: NDArray[np.intp], slope: float) -> list[list[i
             lines[best].append(int(i))
             ends[best] = (ends[best] + own) / 2
     lines.sort(key=lambda line: float(np.mean(middle[line])))
-    return _rejoined(lines, marks, middle)
+    return _rejoined(lines, marks, middle, _TALLEST * size)
 
 
-def _rejoined(lines: list[list[int]], marks: _Marks, middle: NDArray[np.float64]) -> list[list[int]]:
-    """Neighbouring lines of which one ends where the other begins are one that climbs or falls."""
+def _rejoined(lines: list[list[int]], marks: _Marks, middle: NDArray[np.float64], tallest: float) -> list[list[int]]:
+    """Neighbouring lines of which one ends where the other begins are one that climbs or falls; so are those over one another.
+
+    The latter come of digits in pieces, or much taller than their neighbours; `tallest`: what is higher is two lines.
+    """
     joined: list[list[int]] = []
     for line in lines:
         if joined:
@@ -183,19 +189,31 @@ def _rejoined(lines: list[list[int]], marks: _Marks, middle: NDArray[np.float64]
             apart = float(np.mean(middle[line])) - float(np.mean(middle[before]))
             ends = [(float(marks.x[some].min()), float((marks.x + marks.w)[some].max())) for some in (before, line)]
             beside = min(ends[0][1], ends[1][1]) - max(ends[0][0], ends[1][0]) <= 0
-            if beside and apart < _DRIFT * float(marks.h[before + line].max()):
+            drifted = beside and apart < _DRIFT * float(marks.h[before + line].max())
+            if drifted or _over(_band(before, marks, middle), _band(line, marks, middle), tallest):
                 joined[-1] = before + line
                 continue
         joined.append(line)
     return joined
 
 
+def _band(line: list[int], marks: _Marks, middle: NDArray[np.float64]) -> tuple[float, float]:
+    """From where to where down the page a line reaches."""
+    half = marks.h[line] / 2
+    return float((middle[line] - half).min()), float((middle[line] + half).max())
+
+
+def _over(one: tuple[float, float], other: tuple[float, float], tallest: float) -> bool:
+    """Whether two bands share the most of the lower one, and are together at most `tallest`."""
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    lower = min(one[1] - one[0], other[1] - other[0])
+    return shared > _WITHIN * lower and max(one[1], other[1]) - min(one[0], other[0]) <= tallest
+
+
 def _add_small(lines: list[list[int]], marks: _Marks, small: NDArray[np.intp], slope: float) -> None:
     """Puts small marks into the lines that they lie in."""
     middle = marks.levels(slope)
-    extents = [
-        (min(middle[i] - marks.h[i] / 2 for i in line), max(middle[i] + marks.h[i] / 2 for i in line)) for line in lines
-    ]
+    extents = [_band(line, marks, middle) for line in lines]
     for i in small:
         for line, (top, bottom) in zip(lines, extents, strict=True):
             if top <= middle[i] <= bottom:
@@ -210,7 +228,10 @@ def _strip(page: PageInk, marks: _Marks, line: NDArray[np.intp], slope: float, s
     chosen[line] = 1
     mask = chosen[marks.labels[top:bottom, left:right]]
     others = (page.mask[top:bottom, left:right] > 0) & (mask == 0)
-    ink = np.where(others, 0, page.ink[top:bottom, left:right]).astype(np.uint8)
+    height = _typical_height(marks, line)
+    edge = 2 * max(1, round(_EDGE * height)) + 1
+    near = cv2.dilate(mask, np.ones((edge, edge), np.uint8)) > 0
+    ink = np.where(near & ~others, page.ink[top:bottom, left:right], 0).astype(np.uint8)
     tall = bottom - top
     ys, xs = np.nonzero(mask)
     slant = _slant(xs, ys - slope * xs)
@@ -230,7 +251,7 @@ def _strip(page: PageInk, marks: _Marks, line: NDArray[np.intp], slope: float, s
         ink, mask = np.pad(ink, ((1, 2), (1, 2))), np.pad(mask, ((1, 2), (1, 2)))
     to_page = to_page / shrink
     to_page[:, 2] += 0.5 / shrink - 0.5  # pixels are counted from their middles
-    return Strip(ink, mask, _typical_height(marks, line), to_page)
+    return Strip(ink, mask, height, to_page)
 
 
 def _slant(x: NDArray[np.intp], y: NDArray[np.float64]) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading import paper
-from service.reading.normalise import stroke_width
 from service.reading.types import Grey
 
 _THUMB = 192  # pixels of the longer side at which the paper is estimated at first
@@ -17,6 +16,8 @@ _FAINTEST = 10.0  # grey levels: ink weaker than this is paper
 _ABOVE_NOISE = 3.0  # standard deviations of the paper's noise or pattern
 _BODY, _SEED = 0.38, 0.6  # shares of full ink: what belongs to a stroke, and what makes it one
 _DARKEST = 32.0  # grey levels: paper darker than this is not made brighter still
+_BLACK = 16.0  # grey levels: what a camera sees of a board without light; of a board near it, a shadow cannot be told
+_WIDEST = 75  # percentile of the strokes' widths along their length: few are wider, but for the edges of shadows
 
 Floats = NDArray[np.float32]
 
@@ -35,15 +36,23 @@ def page_ink(grey: Grey) -> PageInk | None:
     shrink = min(1.0, _THUMB / max(height, width))
     side = max(max(height, width) / 10, min(height, width) / 3)
     thumb = paper.shrunk(grey, shrink)
-    values = 255 - grey if _ink_is_light(thumb, side * shrink) else grey
-    found = _ink(_relief(values, shrink, side))
+    light = _ink_is_light(thumb, side * shrink)
+    found = _ink(_relief(grey, shrink, side, light))
     if found is None:
         return None
     # Now that the strokes' width is known, the paper is what is left when strokes so wide are wiped out: it follows a shadow's
     # edge much closer than the first guess.
-    stroke = stroke_width(found.mask * np.uint8(255))
+    stroke = _usual_stroke(found.mask)
     closer = 4 * stroke + 2
-    return _ink(_relief(values, min(1.0, 3 / stroke), closer)) if closer < side else found
+    return _ink(_relief(grey, min(1.0, 3 / stroke), closer, light)) if closer < side else found
+
+
+def _usual_stroke(mask: NDArray[np.uint8]) -> float:
+    """How wide strokes are, in pixels, by their length: a shadow taken for ink has much area and is short, rules are no wider."""
+    room = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    within = cv2.distanceTransform(room, cv2.DIST_L2, 3)
+    middle = (within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8)))
+    return max(1.0, 2 * float(np.percentile(within[middle], _WIDEST)) - 1)
 
 
 def _ink(relief: Floats) -> PageInk | None:
@@ -65,19 +74,27 @@ def _ink(relief: Floats) -> PageInk | None:
     return PageInk(np.asarray(ink, np.uint8), mask)
 
 
-def _relief(values: Grey, shrink: float, side: float) -> Floats:
-    """How much of the paper's light each pixel lacks, in grey levels of white paper, for dark ink in strokes below `side` pixels.
+def _relief(grey: Grey, shrink: float, side: float, ink_is_light: bool) -> Floats:
+    """How far each pixel is from the paper towards ink in strokes below `side` pixels, as if all of the page were equally lit.
 
-    The paper is estimated at `shrink` of the size.
+    In grey levels: of white paper for dark ink, of the page's own for light ink. The paper is estimated at `shrink` of the size.
     """
-    height, width = values.shape
-    thumb = paper.shrunk(values, shrink)
+    height, width = grey.shape
+    thumb = paper.shrunk(grey, shrink)
     odd = 2 * round(side * shrink / 2) + 1
-    ground = cv2.morphologyEx(thumb, cv2.MORPH_CLOSE, np.ones((odd, odd), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    ground = cv2.GaussianBlur(ground, (0, 0), max(odd / 4, 0.5))
-    light = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    relief = (light - values) * (255.0 / np.maximum(light, _DARKEST))
-    # The closing takes the paper's brightest grains: half of the paper must lie below the ground.
+    way = cv2.MORPH_OPEN if ink_is_light else cv2.MORPH_CLOSE
+    ground = cv2.morphologyEx(thumb, way, np.ones((odd, odd), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    ground = cv2.medianBlur(
+        ground, odd
+    )  # a mean would wash out the edge of a shadow, and what is left there would be ink
+    ground = cv2.GaussianBlur(ground, (0, 0), 0.8)
+    found = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    if ink_is_light:
+        usual = float(np.median(ground)) + _BLACK
+        relief = (grey - found) * (usual / (found + _BLACK))
+    else:
+        relief = (found - grey) * (255.0 / np.maximum(found, _DARKEST))
+    # The ground takes the paper's grains on one side: half of the paper must lie below it.
     return np.asarray(relief - np.median(relief[:: 1 + height // 200, :: 1 + width // 200]), np.float32)
 
 

@@ -20,31 +20,38 @@ def without_rules(mask: NDArray[np.uint8], ink: NDArray[np.uint8], size: float) 
     out = mask
     for turned in (False, True):
         view, grey = (np.ascontiguousarray(out.T), np.ascontiguousarray(ink.T)) if turned else (out, ink)
-        rule = _level_rule(view, grey, size)
+        rule = _level_rule(view, grey, size, whole=turned)
         if rule is not None:
             view = np.where(rule, 0, view).astype(np.uint8)
             out = np.ascontiguousarray(view.T) if turned else view
     return out
 
 
-def _level_rule(mask: NDArray[np.uint8], ink: NDArray[np.uint8], size: float) -> NDArray[np.bool_] | None:
-    """The pixels of long, thin, nearly level lines; None where there is none."""
+def _level_rule(
+    mask: NDArray[np.uint8], ink: NDArray[np.uint8], size: float, *, whole: bool
+) -> NDArray[np.bool_] | None:
+    """The pixels of long, thin, nearly level lines; None where there is none.
+
+    `whole`: one that leaves the picture must be as long within it as others; else half as long is enough. Strokes of digits are
+    seldom level, yet mostly upright, and the edge of a picture that is cut closely goes through them.
+    """
     width = mask.shape[1]
-    long = round(max(24, min(2.2 * size, _SPAN * width)))
+    long = round(max(24, min(2.2 * size, _SPAN * width))) | 1  # odd: even kernels move what they open
     if width < long:
         return None
     joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line that is not quite level climbs by steps
-    runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
+    kernel = np.ones((1, long), np.uint8)
+    runs = cv2.dilate(cv2.erode(joined, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0 if whole else 1), kernel)
     if not runs.any():
         return None
     near = mask * (cv2.dilate(runs, np.ones((3, 1), np.uint8)) > 0).astype(np.uint8)
     thick = _column_runs(near)
-    whole = _column_runs(mask)
+    through = _column_runs(mask)
     usual = float(np.median(thick[near > 0])) if near.any() else 0.0
     if usual > min(0.15 * size + 2, max(_THIN * long, 2)):
         return None
     # Where a stroke crosses, the column's run of ink is much longer than the rule is thick.
-    gone = (near > 0) & (whole <= 1.6 * usual + 1)
+    gone = (near > 0) & (through <= 1.6 * usual + 1)
     _leave_strokes(gone, near, ink, size)
     return gone
 

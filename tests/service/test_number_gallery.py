@@ -72,6 +72,27 @@ def shadow(grey: Grey) -> Grey:
     return np.round(grey * np.where(x + y > grey.shape[1] * 0.6, 0.5, 1.0)).astype(np.uint8)
 
 
+def shaded(grey: Grey, share: float, beyond: int) -> Grey:
+    """With a hard shadow over all columns from `beyond` on."""
+    return np.round(grey * np.where(np.arange(grey.shape[1]) >= beyond, share, 1.0)).astype(np.uint8)
+
+
+def squared(grey: Grey, pitch: int, level: int) -> Grey:
+    grid = np.full_like(grey, 255)
+    grid[7::pitch], grid[:, 9::pitch] = level, level
+    return np.asarray(np.minimum(grey, grid), np.uint8)
+
+
+def broken() -> Grey:
+    """600, of which the first digit is in two pieces and the last one larger than the others."""
+    page = np.zeros((140, 230), np.uint8)
+    for digit, height, left, top in (("6", 58, 36, 40), ("0", 40, 100, 52), ("0", 56, 160, 36)):
+        part = row_of(digit, height, 0)
+        page[top : top + part.shape[0], left : left + part.shape[1]] = part
+    page[58:63, :96] = 0
+    return page
+
+
 def pattern(grey: Grey) -> Grey:
     y, x = np.mgrid[: grey.shape[0], : grey.shape[1]]
     return np.asarray(
@@ -116,6 +137,10 @@ GALLERY: dict[str, tuple[Grey | bytes, str]] = {
     "ruled below": (ruled(paper(ink("2306")), 36 + 52), "2306"),
     "ruled through the feet": (ruled(paper(ink("2306")), 36 + 40), "2306"),
     "a hard shadow": (shadow(paper(ink("20836"))), "20836"),
+    "a shadow at the edge": (shaded(paper(ink("20", "63", "85"), 230, 185), 0.55, 143), "20\n63\n85"),
+    "chalk in the shadow": (shaded(paper(ink("20836"), 40, 240), 0.4, 190), "20836"),
+    "squared, in pencil": (squared(paper(ink("2083"), 235, 150), 20, 185), "2083"),
+    "a digit in pieces": (paper(broken()), "600"),
     "a security pattern": (pattern(paper(ink("2083", height=60), 225, 70)), "2083"),
     "noise": (noisy(paper(ink("2083", height=60))), "2083"),
     "faint pencil": (paper(ink("2083"), 230, 185), "2083"),

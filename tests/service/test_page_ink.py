@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
+from service.reading.ruling import without_rules
 from tests.drawing import row_of
 
 RANDOM = np.random.default_rng(4)
@@ -192,6 +193,15 @@ def test_what_is_written_along_a_rule_stays() -> None:
     between = np.ones_like(ink)
     between[:, np.flatnonzero(cv2.dilate(ink, np.ones((1, 7), np.uint8)).any(0))] = 0
     assert not (kept[between > 0] > 0).any()
+
+
+def test_an_upright_stroke_that_leaves_the_picture_is_no_rule() -> None:
+    mask = np.zeros((55, 150), np.uint8)
+    mask[:34, 60:64] = 1
+    assert without_rules(mask, mask * np.uint8(255), 55) is mask
+    mask[:, 100:102] = 1
+    left = without_rules(mask, mask * np.uint8(255), 55)
+    assert left[:, 60:64].any() and not left[:, 100:102].any()
 
 
 def test_points_and_dirt_do_not_make_a_line() -> None:
