@@ -50,10 +50,11 @@ def spoilt(picture: Image, rng: Random) -> Image:
 
 
 def _pen(out: Floats, rng: Random) -> Floats:
-    """A third of the lines by a thin and sharp pen, some by a sharper, a thicker or a thinner one."""
+    """A third of the lines by a thin pen, sharp or soft, some by a sharper, a thicker or a thinner one."""
     kind = rng.random()
     if kind < 0.35:
-        return _reinked(out, rng.uniform(1.1, 3.2))
+        thin = _reinked(out, rng.uniform(1.1, 3.2))
+        return cv2.GaussianBlur(thin, (0, 0), rng.uniform(0.4, 0.8)).astype(np.float32) if kind < 0.18 else thin
     if kind < 0.55:
         strong = _strong(out)
         low = rng.uniform(0.1, 0.4) * strong

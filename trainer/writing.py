@@ -67,8 +67,11 @@ def write_line(stocks: list[Stock], rng: Random) -> Written:
     return _finished(line, rng)
 
 
-def write_string(stock: Stock, rng: Random) -> Written:
-    """Two to eight digits of the stock as they are, up to 3 pixels within each other or 12 apart, and nothing else."""
+def write_string(stock: Stock, rng: Random, *, spoil: float = 0.0) -> Written:
+    """Two to eight digits of the stock as they are, up to 3 pixels within each other or 12 apart, and nothing else.
+
+    `spoil`: the share that is then written by another pen and spoilt, as lines are.
+    """
     line = Line(rng)
     line.drift = 0.0
     before: tuple[int, int] | None = None
@@ -79,7 +82,8 @@ def write_string(stock: Stock, rng: Random) -> Written:
         line.digits.append(int(stock.labels[at]))
         line.middles.append((here[0] + here[1] - 1) / 2)
         before = here
-    return _brought(line, (1.0, 0.0, 0.0, 1.0, 0.0))
+    written = _brought(line, (1.0, 0.0, 0.0, 1.0, 0.0))
+    return replace(written, picture=spoilt(written.picture, rng)) if rng.random() < spoil else written
 
 
 def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
@@ -196,11 +200,11 @@ def _choose(stock: Stock, wanted: int | None, rng: Random) -> int:
 def _finished(line: Line, rng: Random) -> Written:
     """The line brought to its height as whoever shows one to the network does, yet not quite; then spoilt."""
     way = (
-        float(np.exp(np.clip(rng.normal(0, 0.08), -0.25, 0.25))),
+        float(np.exp(np.clip(rng.normal(0, 0.06), -0.25, 0.25))),
         rng.normal(0, 0.11),
         float(np.clip(rng.normal(0, 0.01), -0.03, 0.03)),
         float(np.exp(np.clip(rng.normal(0, 0.12), -0.4, 0.4))),
-        float(np.clip(rng.normal(0, 1.1), -3, 3)),
+        float(np.clip(rng.normal(0, 0.8), -2.5, 2.5)),
     )
     written = _in_room(_brought(line, way), rng)
     return replace(written, picture=spoilt(written.picture, rng))
