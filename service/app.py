@@ -56,6 +56,7 @@ def create_app(
         max_pictures=settings.max_queue,
         max_bytes=settings.max_queue_bytes,
         max_wait=settings.max_wait_seconds,
+        standing_wait=settings.standing_wait_seconds,
         deadline=settings.deadline_seconds,
         refused=metrics.refused,
     )
