@@ -17,6 +17,7 @@ from starlette.responses import Response
 from service import __version__
 from service.admission import Admission
 from service.cors import CrossOrigin
+from service.door import Door
 from service.errors import DigitsError, InvalidRequest, ModelFailed
 from service.guard import Guard
 from service.headers import SecurityHeaders
@@ -61,7 +62,9 @@ def create_app(
         refused=metrics.refused,
     )
     registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics, gate), metrics)
-    state = State(settings, registry, metrics)
+    door = Door(gate, [*digits.router.routes, *numbers.router.routes])
+    alone = not (settings.api_keys_file or settings.cors_origins or settings.root_path)
+    state = State(settings, registry, metrics, door if alone else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -92,7 +95,7 @@ def create_app(
     app.exception_handler(DigitsError)(_digits_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_exception)
-    app.add_middleware(Admission, gate=gate, routes=[*digits.router.routes, *numbers.router.routes])
+    app.add_middleware(Admission, door=door)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.api_keys_file:
         app.add_middleware(Guard, keys=Keys(settings.api_keys_file, settings.workers))
