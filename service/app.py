@@ -71,6 +71,7 @@ def create_app(
         registry.start(on_ready)
         yield
         registry.close()
+        door.lateness.close()
 
     app: FastAPI = FastAPIOffline(
         docs_url=None,  # those two are ours; the files that they load come from the package

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import socket
 import time
 from collections.abc import Iterable, Sequence
 
@@ -16,10 +18,8 @@ from service.model.cost import SMALL_BYTES
 from service.model.gate import Gate
 from service.problems import MEDIA_TYPE, problem_of
 
-TURN_SHARE = 0.25
-"""Of the last turn of the event loop in the average: one that was long by chance keeps nobody out."""
-TURN_FORGOTTEN = 1.0
-"""Seconds without a request after which the turns before count no more."""
+FORGOTTEN_SECONDS = 1.0
+"""After so long without a request what was measured before counts no more."""
 
 PASSED = "passed"
 """The server sets it in the scope's `state` where the gate has been asked."""
@@ -38,7 +38,7 @@ class Door:
 
     def __init__(self, gate: Gate, routes: Iterable[BaseRoute]) -> None:
         self.gate = gate
-        self._turns = Turns()
+        self.lateness = Lateness()
         self.routes = {
             route.path: (route, frozenset((route.openapi_extra or {})["requestBody"]["content"]))
             for route in routes
@@ -49,7 +49,7 @@ class Door:
     def check(self, path: str, length: int) -> None:
         """Raises `Overloaded` where a request with a body of so many bytes is refused."""
         large = path in _ONE_LARGE and length > SMALL_BYTES
-        self.gate.check(length, large=large, late=self._turns.late())
+        self.gate.check(length, large=large, late=self.lateness.late())
 
     def plain(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, int] | None:
         """The path and the body's length of a POST that needs nothing of the app to be refused; None: ask the app."""
@@ -79,23 +79,41 @@ def media_type(headers: Sequence[tuple[bytes, bytes]]) -> str:
     return "image/*" if found.startswith("image/") else found
 
 
-class Turns:
-    """How long the event loop's turns are lately. What comes during one waits, unseen, until it is over."""
+class Lateness:
+    """How long what comes waits, unseen, for the event loop: measured by a byte that is sent through it."""
 
     def __init__(self) -> None:
-        self._average = 0.0
-        self._begun: float | None = None
-        self._ended = 0.0
+        self._pair: tuple[socket.socket, socket.socket] | None = None
+        self._sent: float | None = None
+        self._came = -math.inf
+        self._took = 0.0
 
     def late(self) -> float:
-        """Seconds that a request of this turn has waited, about."""
-        if self._begun is None:
-            self._begun = time.perf_counter()
-            if self._begun - self._ended > TURN_FORGOTTEN:
-                self._average = 0.0
-            asyncio.get_running_loop().call_soon(self._end, self._begun)
-        return self._average
+        """Seconds that a request which is seen now has waited, about. Called from the loop."""
+        now = time.perf_counter()
+        if self._pair is None:
+            self._pair = socket.socketpair()
+            for end in self._pair:
+                end.setblocking(False)
+            asyncio.get_running_loop().add_reader(self._pair[0], self._arrived)
+        if self._sent is None:
+            if now - self._came > FORGOTTEN_SECONDS:
+                self._took = 0.0
+            self._sent = now
+            self._pair[1].send(b".")
+        return max(self._took, now - self._sent)
 
-    def _end(self, begun: float) -> None:
-        self._ended, self._begun = time.perf_counter(), None
-        self._average += TURN_SHARE * (self._ended - begun - self._average)
+    def close(self) -> None:
+        """Ends the measurement. Called from the loop."""
+        if self._pair is not None:
+            asyncio.get_running_loop().remove_reader(self._pair[0])
+            for end in self._pair:
+                end.close()
+            self._pair = None
+
+    def _arrived(self) -> None:
+        if self._pair is not None and self._sent is not None:
+            self._pair[0].recv(1)
+            self._came = time.perf_counter()
+            self._took = self._came - self._sent
+            self._sent = None

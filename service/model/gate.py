@@ -56,6 +56,7 @@ class Gate:
         self.max_pictures = max_pictures
         self.deadline = deadline
         self._max_bytes = max_bytes
+        self._door_patience = Patience(max_wait, standing_wait)
         self._model_patience = Patience(max_wait, standing_wait)
         self._decoder_patience = Patience(max_wait, standing_wait)
         self._refused = refused
@@ -79,7 +80,7 @@ class Gate:
         `large`: it needs a decoder. `late`: how many seconds it has waited already.
         """
         with self._lock:
-            reason = self._reason(1, large, late)
+            reason = self._reason(1, large, self._door_patience, late)
             if reason is None and self._bytes and self._bytes + length > self._max_bytes:
                 reason = "bytes"
         if reason is not None:
@@ -88,7 +89,7 @@ class Gate:
     def enter(self, places: int, effort: int = 0) -> None:
         """Takes places for so many pictures, and decoders for so much effort. Raises `Overloaded`."""
         with self._lock:
-            reason = self._reason(places, effort > 0)
+            reason = self._reason(places, effort > 0, self._model_patience)
             if reason is None:
                 self._pictures += places
                 self._effort += effort
@@ -152,18 +153,17 @@ class Gate:
 
     # What follows is called with the lock held.
 
-    def _reason(self, places: int, large: bool, late: float = 0.0) -> Reason | None:
+    def _reason(self, places: int, large: bool, patience: Patience, late: float = 0.0) -> Reason | None:
         # Who comes when nobody waits is let in, however much it is and however slow the model was: it could never be read
         # otherwise, and nobody would learn that the model is fast again.
         if self._pictures and self._pictures + places > self.max_pictures:
             return "pictures"
         now = self._clock()
-        waits = [(self._model_patience, self._model_wait() if self._pictures else 0.0, self._model)]
-        if large:
-            waits.append((self._decoder_patience, self._decoder_wait(), self._decoder))
-        for patience, wait, pace in waits:
-            if patience.refuses(now, wait + late if wait else 0.0, AT_HAND * pace.portion):
-                return "wait"
+        wait = late + (self._model_wait() if self._pictures else 0.0)
+        if patience.refuses(now, wait, AT_HAND * self._model.portion):
+            return "wait"
+        if large and self._decoder_patience.refuses(now, self._decoder_wait(), AT_HAND * self._decoder.portion):
+            return "wait"
         return None
 
     def _wait(self, large: bool) -> float:
