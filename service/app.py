@@ -17,6 +17,7 @@ from starlette.responses import Response
 from service import __version__
 from service.admission import Admission
 from service.cors import CrossOrigin
+from service.door import Door
 from service.errors import DigitsError, InvalidRequest, ModelFailed
 from service.guard import Guard
 from service.headers import SecurityHeaders
@@ -56,17 +57,21 @@ def create_app(
         max_pictures=settings.max_queue,
         max_bytes=settings.max_queue_bytes,
         max_wait=settings.max_wait_seconds,
+        standing_wait=settings.standing_wait_seconds,
         deadline=settings.deadline_seconds,
         refused=metrics.refused,
     )
     registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics, gate), metrics)
-    state = State(settings, registry, metrics)
+    door = Door(gate, [*digits.router.routes, *numbers.router.routes])
+    alone = not (settings.api_keys_file or settings.cors_origins or settings.root_path)
+    state = State(settings, registry, metrics, door if alone else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry.start(on_ready)
         yield
         registry.close()
+        door.lateness.close()
 
     app: FastAPI = FastAPIOffline(
         docs_url=None,  # those two are ours; the files that they load come from the package
@@ -91,7 +96,7 @@ def create_app(
     app.exception_handler(DigitsError)(_digits_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_exception)
-    app.add_middleware(Admission, gate=gate, routes=[*digits.router.routes, *numbers.router.routes])
+    app.add_middleware(Admission, door=door)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.api_keys_file:
         app.add_middleware(Guard, keys=Keys(settings.api_keys_file, settings.workers))

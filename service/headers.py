@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALWAYS = (
@@ -26,8 +28,19 @@ def policy(**sources: str) -> str:
     return "; ".join([NO_PAGE, *(f"{name.replace('_', '-')} {value}" for name, value in sources.items())])
 
 
+def complete(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers and these. A policy that the answer has stays, and so does `Cache-Control`."""
+    found = [*headers, *ALWAYS]
+    names = {name for name, _ in found}
+    if b"content-security-policy" not in names:
+        found.append(_POLICY)
+    if b"cache-control" not in names and b"etag" not in names:  # an ETag is there to be asked for again
+        found.append(_KEEP_NOTHING)
+    return found
+
+
 class SecurityHeaders:
-    """Puts them on every answer, errors and files too. A policy that the answer has stays, and so does `Cache-Control`."""
+    """Puts them on every answer, errors and files too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -37,13 +50,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *ALWAYS]
-                names = {name for name, _ in headers}
-                if b"content-security-policy" not in names:
-                    headers.append(_POLICY)
-                if b"cache-control" not in names and b"etag" not in names:  # an ETag is there to be asked for again
-                    headers.append(_KEEP_NOTHING)
-                message = {**message, "headers": headers}
+                message = {**message, "headers": complete(message.get("headers", ()))}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

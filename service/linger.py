@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +65,15 @@ class Linger:
                     while not complete:
                         await receive_and_note()
             await send({"type": "http.response.body", "body": b""})
+
+
+class Lingering:
+    """Instead of the transport of an answer that is a connection's last, while the caller may still be sending."""
+
+    def __init__(self, transport: asyncio.Transport, linger: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = linger
 
 
 def has_body(scope: Scope) -> bool:

@@ -7,13 +7,14 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.errors import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout
+from service.door import PASSED, Door, refusal
+from service.errors import HeadersTooLarge, MalformedRequest, Overloaded, RequestError, RequestTimeout
 from service.headers import ALWAYS
-from service.linger import LINGER_SECONDS, REFUSED, WHOLE
+from service.linger import LINGER_SECONDS, REFUSED, WHOLE, Lingering
 from service.problems import respond_to
 from service.state import State
 from service.telemetry.logging import request_id
-from service.telemetry.requests import FOLLOWED, LEFT, new_request_id, note_refused
+from service.telemetry.requests import FOLLOWED, LEFT, new_request_id, note_busy, note_refused
 
 MAX_HEAD_BYTES = 32_768
 """Bytes that the request line and the headers of a request may have, and those that may follow a body in chunks."""
@@ -30,6 +31,7 @@ class Protocol(HttpToolsProtocol):
         self._state = state
         self._running: tuple[Any, asyncio.Task[None]] | None = None
         self._broken = False
+        self._passing = False  # a body goes by that nobody wants
         self._begun = self._headed = False  # a request is here in part; its headers are
         self._fields: int | None = 0  # bytes of headers, or of what may become such; None: within a body
         self._size = 0  # of the bytes at hand
@@ -71,6 +73,8 @@ class Protocol(HttpToolsProtocol):
             self._refuse(_too_large())
             raise ValueError  # nothing else stops the parser
         before = self.cycle
+        if self._state.door is not None and self._turned_away(self._state.door):
+            return
         super().on_headers_complete()
         if self.pipeline:
             before.scope["state"][FOLLOWED] = True
@@ -85,13 +89,17 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
         self._fields = None
-        super().on_body(body)
+        if not self._passing:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         self._begun = False
         self._fields = 0
         self._stop_clock()
+        if self._passing:
+            self._passing = False
+            return
         self.cycle.scope["state"][WHOLE] = True
         super().on_message_complete()
 
@@ -120,6 +128,28 @@ class Protocol(HttpToolsProtocol):
         """The parser has found something that is no HTTP, or has been stopped."""
         self._refuse(MalformedRequest("The request is not valid HTTP."))
 
+    def _turned_away(self, door: Door) -> bool:
+        """Refuses what has come for overload where that needs no app; else the app need not ask again."""
+        plain = None if self._busy() or self._state.draining else door.plain(self.url, self.headers)
+        if plain is None or self.parser.get_method() != b"POST" or not self.parser.should_keep_alive():
+            return False
+        path, length = plain
+        if length > self._size:  # the body is on its way, and may need to be told so
+            return False
+        try:
+            door.check(path, length)
+        except Overloaded as error:
+            identity = new_request_id()
+            own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+            self.transport.write(STATUS_LINE[error.status] + own + refusal(error, path, identity))
+            note_busy(self._state.metrics, path, identity, self.loop.time() - self._since)
+            self._passing = self._headed = True
+            self._fields = None
+            self.on_response_complete()
+            return True
+        self.scope["state"][PASSED] = True
+        return False
+
     def _refuse(self, error: RequestError) -> None:
         """Takes no more. Answers `error` only where no other answer is on its way: that one is given first."""
         if self._broken or self.transport.is_closing():
@@ -134,7 +164,7 @@ class Protocol(HttpToolsProtocol):
             return
         if last.more_body and not last.response_started:  # the app waits for the body
             last.scope["state"][REFUSED] = error
-        last.transport = _Lingering(self)
+        last.transport = Lingering(self.transport, self.linger)
         last.keep_alive = False
         last.more_body = False  # of a body that was not read to its end, no more will come
         last.message_event.set()
@@ -170,6 +200,8 @@ class Protocol(HttpToolsProtocol):
             self._end()
         elif not self._headed:
             self._refuse(_too_late())
+        elif self._passing:
+            self.transport.close()
         elif self.pipeline:  # it is not read on before those ahead of it are answered
             self._start_clock()
         elif not self.cycle.response_started:  # else it was answered early, and `Linger` has a limit of its own
@@ -208,15 +240,6 @@ class Protocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
         self._running = (cycle, task)
-
-
-class _Lingering:
-    """Instead of the transport of an answer that is a connection's last, while the caller may still be sending."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self.write = protocol.transport.write
-        self.is_closing = protocol.transport.is_closing
-        self.close = protocol.linger
 
 
 def _too_large() -> HeadersTooLarge:

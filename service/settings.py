@@ -75,7 +75,13 @@ class Settings(BaseSettings):
         256_000_000, ge=1, description="Bytes that bodies and pages may have in memory; more are answered 503."
     )
     max_wait_seconds: float = Field(
-        2.0, gt=0, le=3600, description="The wait that newcomers may expect; where it is longer they are answered 503."
+        1.0, gt=0, le=3600, description="The wait that newcomers in a burst may expect; those beyond are answered 503."
+    )
+    standing_wait_seconds: float = Field(
+        0.1,
+        gt=0,
+        le=3600,
+        description="The same where the queue has not drained for a while: more is coming than is read.",
     )
     deadline_seconds: float = Field(
         10.0, gt=0, le=3600, description="How long a picture may take; what is not done by then is answered 503."

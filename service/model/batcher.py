@@ -1,7 +1,8 @@
-"""Micro-batching: callers' pictures, read together on the one thread that runs the model.
+"""Micro-batching: callers' pictures, read together on the threads that run the model.
 
-The thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. What may wait
-is bounded, and who comes when it is too much is refused at once. Every caller's future is settled, whatever happens.
+A thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. One takes and
+prepares at a time, which is much Python and little else; meanwhile others are in the model, which is none. What may wait is
+bounded, and who comes when it is too much is refused at once. Every caller's future is settled, whatever happens.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
-from service.model.cost import cost_of, effort_of, is_small
+from service.model.cost import cost_of, effort_beside
 from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome, Questions, deliver, waited
 from service.model.gate import DECODERS, Gate
+from service.model.handover import Handover
 from service.model.numbers import Numbers
 from service.model.queue import PUT_AWAY, Observer, Queue
 from service.reading.reader import Reader
@@ -33,8 +36,17 @@ PREPARE_SECONDS = 0.02
 Item = Prepared | Questions | DigitsError
 
 
+@dataclass(slots=True)
+class _Batch:
+    """`since`: when the first was taken, by `time.perf_counter`."""
+
+    entries: list[Entry] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    since: float = 0.0
+
+
 class Batcher:
-    """Reads pictures with one version of the model. Closed by `close`; its thread starts at once."""
+    """Reads pictures with one version of the model. Closed by `close`; its threads start at once."""
 
     def __init__(
         self,
@@ -43,22 +55,24 @@ class Batcher:
         *,
         max_batch: int,
         observer: Observer,
+        threads: int = 1,
         name: str = "model",
     ) -> None:
         self._reader = reader
         self._max_batch = max_batch
         self._observer = observer
         self._queue = Queue(gate, observer)
-        self._in_hand: list[Entry] = []
-        self._since = 0.0
+        self._handover = Handover(self._enqueue)
+        self._ended = 0.0  # the last batch
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix=f"{name}-decode")
         self._numbers = Numbers(reader, self._queue, self._pool, max_batch=max_batch, name=name)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     async def read(self, picture: bytes | Grey, *, explain: bool = False) -> Answer:
         """Reads one picture. Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`."""
-        cost, effort = cost_of(explain), _effort(picture)
+        cost, effort = cost_of(explain), effort_beside(picture)
         self._queue.admit(cost, effort)
         return await self._submit(picture, explain, cost, effort)
 
@@ -74,7 +88,7 @@ class Batcher:
     ) -> list[Answer | PictureError]:
         """Reads pictures in order; a bad one fails alone, one that is bad already is handed back. Raises as `read`."""
         cost = cost_of(explain)
-        good = [(picture, _effort(picture)) for picture in pictures if not isinstance(picture, PictureError)]
+        good = [(picture, effort_beside(picture)) for picture in pictures if not isinstance(picture, PictureError)]
         self._queue.admit(cost * len(good), sum(effort for _, effort in good))
         waiting = [self._submit(picture, explain, cost, effort) for picture, effort in good]
         answers = iter(await asyncio.gather(*waiting, return_exceptions=True))
@@ -91,9 +105,10 @@ class Batcher:
         return await self._numbers.read(picture, explain)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Ends the thread after the batch it has; who still waits gets `Draining`."""
+        """Ends each thread after the batch it has; who still waits gets `Draining`."""
         self._queue.close()
-        self._thread.join(timeout)
+        for thread in self._threads:
+            thread.join(timeout / len(self._threads))
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._numbers.close()
 
@@ -107,7 +122,7 @@ class Batcher:
         deadline = loop.call_later(gate.deadline, self._expire, entry.future, effort > 0)
         entry.future.add_done_callback(lambda _: deadline.cancel())
         if not effort:
-            self._enqueue(entry)
+            self._handover.add(entry)
             return entry.future
         try:
             preparing = loop.run_in_executor(self._pool, self._prepare_large, picture, effort)
@@ -141,54 +156,60 @@ class Batcher:
         if not entry.future.done():
             entry.future.set_exception(error)
 
-    # What follows runs on the model's thread.
+    # What follows runs on the model's threads.
 
     def _run(self) -> None:
+        batch = _Batch()
         try:
-            while batch := self._take():
+            while self._take(batch):
                 crowded = not self._queue.empty
                 try:
                     outcomes = self._outcomes(batch)
                 except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
-                    log.exception("reading a batch of %d failed", len(batch))
-                    outcomes = [ModelFailed("The model failed.") for _ in batch]
-                size = sum(entry.cost for entry, _ in batch)
-                self._queue.gate.read(size, time.perf_counter() - self._since, crowded=crowded)
-                deliver([entry for entry, _ in batch], outcomes)
+                    log.exception("reading a batch of %d failed", len(batch.entries))
+                    outcomes = [ModelFailed("The model failed.") for _ in batch.entries]
+                now = time.perf_counter()
+                # In a crowd the threads work side by side: what counts is the time from batch to batch.
+                since = max(batch.since, self._ended) if crowded else batch.since
+                self._ended = now
+                self._queue.gate.read(sum(entry.cost for entry in batch.entries), now - since, crowded=crowded)
+                deliver(batch.entries, outcomes)
+                batch = _Batch()
         finally:
             waiting = self._queue.clear()
             self._queue.release(sum(entry.places for entry in waiting))
-            left = [*self._in_hand, *waiting]
+            left = [*batch.entries, *waiting]
             deliver(left, [Draining(PUT_AWAY) for _ in left])
 
-    def _take(self) -> list[tuple[Entry, Item]]:
-        """What is waiting, prepared, up to a batch and for `PREPARE_SECONDS`; nothing when closed."""
-        self._in_hand = []
-        batch: list[tuple[Entry, Item]] = []
-        size = 0
-        until = float("inf")
-        while time.perf_counter() < until:
-            entry = self._queue.take(self._max_batch - size if batch else None)
-            if entry is None:
-                break
-            self._in_hand.append(entry)
-            if not batch:
-                self._since = time.perf_counter()
-                until = self._since + PREPARE_SECONDS
-            item = entry.item
-            batch.append((entry, item if isinstance(item, Questions) else self._prepare(item)))
-            size += entry.cost
-        if batch:
+    def _take(self, batch: _Batch) -> bool:
+        """Puts what is waiting into it, prepared, up to `max_batch` and for `PREPARE_SECONDS`; False: it is closed."""
+        with self._handover.taking:
+            size = 0
+            until = float("inf")
+            while time.perf_counter() < until:
+                entry = self._queue.take(self._max_batch - size if batch.entries else None)
+                if entry is None:
+                    break
+                if not batch.entries:
+                    batch.since = time.perf_counter()
+                    until = batch.since + PREPARE_SECONDS
+                batch.entries.append(entry)
+                item = entry.item
+                batch.items.append(item if isinstance(item, Questions) else self._prepare(item))
+                size += entry.cost
+        self._handover.prepared()
+        if batch.entries:
             self._observer.batch_taken(size)
-        return batch
+        return bool(batch.entries)
 
-    def _outcomes(self, batch: list[tuple[Entry, Item]]) -> list[Outcome]:
-        good = [(entry, item) for entry, item in batch if isinstance(item, Prepared)]
+    def _outcomes(self, batch: _Batch) -> list[Outcome]:
+        pairs = list(zip(batch.entries, batch.items, strict=True))
+        good = [(entry, item) for entry, item in pairs if isinstance(item, Prepared)]
         readings = iter(self._reader.conclude([item for _, item in good], [entry.explain for entry, _ in good]))
-        opinions = iter(self._opinions([item for _, item in batch if isinstance(item, Questions)]))
+        opinions = iter(self._opinions([item for item in batch.items if isinstance(item, Questions)]))
         done = time.perf_counter()
         outcomes: list[Outcome] = []
-        for entry, item in batch:
+        for entry, item in pairs:
             if isinstance(item, Prepared):
                 reading = next(readings)
                 outcomes.append(Answer(reading, waited(reading, done - entry.since)))
@@ -226,8 +247,3 @@ class Batcher:
         if isinstance(item, Prepared):
             self._queue.gate.decoded(effort, time.perf_counter() - started)
         return item
-
-
-def _effort(picture: bytes | Grey) -> int:
-    """Of preparing it beside the model's thread; 0: it is small enough for that thread."""
-    return 0 if is_small(picture) else effort_of(picture)

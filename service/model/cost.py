@@ -45,6 +45,11 @@ def effort_of(picture: bytes | Grey) -> int:
     return EFFORT + min(8 * len(picture), MAX_EFFORT)
 
 
+def effort_beside(picture: bytes | Grey) -> int:
+    """The same, or 0 where it is small enough for the model's thread."""
+    return 0 if is_small(picture) else effort_of(picture)
+
+
 def cost_of(explain: bool) -> int:
     """How many pictures the model is asked about."""
     return 1 + SALIENCY_QUESTIONS if explain else 1

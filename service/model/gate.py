@@ -2,7 +2,8 @@
 
 What waits is bounded in pictures, in bytes and in time. How long a newcomer would wait is estimated from what waits for the
 model's thread and for the pool that decodes large pictures, and from how fast both have been lately. Each has an estimate of its
-own, so that large pictures are refused for what large ones cost and small ones go on, and the other way round.
+own, so that large pictures are refused for what large ones cost and small ones go on, and the other way round. How long the wait
+may be is for `Patience` to say.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import Literal
 
 from service.errors import Overloaded
 from service.model.pace import Pace
+from service.model.patience import Patience
 
 Reason = Literal["pictures", "bytes", "wait", "deadline"]
 
 DECODERS = 2
 """Threads that prepare large pictures."""
+
+AT_HAND = 1.25
+"""The wait, in portions of the usual time, for which nobody is refused: one is in work, and the next is ready after it."""
 
 _WHY: dict[Reason, str] = {
     "pictures": "Too many pictures are waiting to be read.",
@@ -32,8 +37,9 @@ _WHY: dict[Reason, str] = {
 class Gate:
     """Counts what is in hand and refuses what would be too much. Safe to share between threads.
 
-    `max_wait` and `deadline` in seconds. `refused` is told of each request that is refused, or dropped, for overload. Until
-    something has been measured a picture counts as 0.3 ms of the model's thread, and a megapixel as 30 ms of a decoder.
+    `max_wait`, of a burst, `standing_wait` and `deadline` in seconds. `refused` is told of each request that is refused, or
+    dropped, for overload. Until something has been measured a picture counts as 0.3 ms of the model's thread, and a megapixel
+    as 30 ms of a decoder.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Gate:
         max_pictures: int,
         max_bytes: float = math.inf,
         max_wait: float = math.inf,
+        standing_wait: float = math.inf,
         deadline: float = 10.0,
         refused: Callable[[Reason], None] = lambda reason: None,
         clock: Callable[[], float] = time.perf_counter,
@@ -49,7 +56,9 @@ class Gate:
         self.max_pictures = max_pictures
         self.deadline = deadline
         self._max_bytes = max_bytes
-        self._max_wait = max_wait
+        self._door_patience = Patience(max_wait, standing_wait)
+        self._model_patience = Patience(max_wait, standing_wait)
+        self._decoder_patience = Patience(max_wait, standing_wait)
         self._refused = refused
         self._clock = clock
         self._lock = threading.Lock()
@@ -71,18 +80,16 @@ class Gate:
         `large`: it needs a decoder. `late`: how many seconds it has waited already.
         """
         with self._lock:
-            reason = self._reason(1, large)
+            reason = self._reason(1, large, self._door_patience, late)
             if reason is None and self._bytes and self._bytes + length > self._max_bytes:
                 reason = "bytes"
-            if reason is None and self._pictures and late + self._wait(large) > self._max_wait:
-                reason = "wait"
         if reason is not None:
             raise self.overloaded(reason, large)
 
     def enter(self, places: int, effort: int = 0) -> None:
         """Takes places for so many pictures, and decoders for so much effort. Raises `Overloaded`."""
         with self._lock:
-            reason = self._reason(places, effort > 0)
+            reason = self._reason(places, effort > 0, self._model_patience)
             if reason is None:
                 self._pictures += places
                 self._effort += effort
@@ -146,14 +153,18 @@ class Gate:
 
     # What follows is called with the lock held.
 
-    def _reason(self, places: int, large: bool) -> Reason | None:
+    def _reason(self, places: int, large: bool, patience: Patience, late: float = 0.0) -> Reason | None:
         # Who comes when nobody waits is let in, however much it is and however slow the model was: it could never be read
         # otherwise, and nobody would learn that the model is fast again.
         if self._pictures and self._pictures + places > self.max_pictures:
             return "pictures"
-        if self._pictures and self._model_wait() > self._max_wait:
+        now = self._clock()
+        wait = late + (self._model_wait() if self._pictures else 0.0)
+        if patience.refuses(now, wait, AT_HAND * self._model.portion):
             return "wait"
-        return "wait" if large and self._decoder_wait() > self._max_wait else None
+        if large and self._decoder_patience.refuses(now, self._decoder_wait(), AT_HAND * self._decoder.portion):
+            return "wait"
+        return None
 
     def _wait(self, large: bool) -> float:
         """Seconds that a newcomer would wait. A large picture keeps its turn while it is decoded, so it waits for the slower

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from service.errors import ArtifactRefused
 from service.model.folder import checksums, fingerprint
+from service.model.memory import give_back
 from service.model.table import Loaded, State, Table, Version
 from service.model.version import Model
 from service.settings import Settings
@@ -91,6 +92,7 @@ class Loader:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+            give_back()
 
     def _load(self, version: Version, mark: str) -> bool:
         number = version.number
@@ -110,6 +112,7 @@ class Loader:
             state: State = "refused" if version.loaded is None else "ready"
             self._put(replace(version, state=state, reason=reason, tried=mark), "refused")
             return version.loaded is not None
+        give_back()
         if self.closed:  # while it was loading: nobody else would end its thread
             model.close()
             return False

@@ -21,6 +21,11 @@ class Pace:
         """Of one unit."""
         return self._seconds / self._units
 
+    @property
+    def portion(self) -> float:
+        """Seconds that a portion takes."""
+        return self._seconds
+
     def note(self, units: float, seconds: float) -> None:
         """So many units took so long."""
         if units > 0:

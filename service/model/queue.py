@@ -96,7 +96,7 @@ class Queue:
         """Lets nobody in and nothing out any more."""
         with self._wakeup:
             self._closed = True
-            self._wakeup.notify()
+            self._wakeup.notify_all()
 
     def clear(self) -> list[Entry]:
         """Closes it and hands out what was left in it."""

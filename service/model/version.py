@@ -28,10 +28,19 @@ PROBE_SECONDS = 2.0
 
 
 def runtime(settings: Settings) -> OpenModel:
-    """What `DIGITS_RUNTIME` names. Worker processes share the processors, since each runs a model of its own."""
-    threads = settings.threads or max(1, processors() // settings.workers)
-    opened = {"tensorflow": open_saved_model, "litert": open_tflite}[settings.runtime]
-    return lambda folder: opened(folder, threads)
+    """What `DIGITS_RUNTIME` names.
+
+    TensorFlow is given one thread and called from several: the model is so small that sharing an operation out takes longer than
+    doing it.
+    """
+    if settings.runtime == "tensorflow":
+        return lambda folder: open_saved_model(folder, 1)
+    return lambda folder: open_tflite(folder, threads_of(settings))
+
+
+def threads_of(settings: Settings) -> int:
+    """How many threads run the model. Worker processes share the processors, since each runs a model of its own."""
+    return settings.threads or max(1, processors() // settings.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,12 @@ class Model:
         return bool((distance <= TOLERANCE).all())
 
     def close(self) -> None:
-        """Ends its thread."""
+        """Ends its threads."""
         self.batcher.close()
 
 
 def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Observer, gate: Gate) -> Model:
-    """Verifies a version and starts its thread; `gate` is shared by all. Raises `ArtifactRefused`."""
+    """Verifies a version and starts its threads; `gate` is shared by all. Raises `ArtifactRefused`."""
     verified = verify(folder, settings, open_model)
     manifest = verified.artifact.manifest
     batcher = Batcher(
@@ -104,6 +113,7 @@ def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Obse
         gate,
         max_batch=settings.max_batch,
         observer=observer,
+        threads=threads_of(settings),
         name=f"model-{manifest.version}",
     )
     return Model(manifest, batcher, verified.golden)

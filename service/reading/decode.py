@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
-from service.reading import webp
+from service.reading import png, webp
 from service.reading.types import Box, Grey
 
 WORKING_SIZE = 1024  # the longer side, in pixels, at which a digit is looked for
@@ -74,6 +74,11 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
     kind = _format_of(picture)
     if kind is None:
         raise NotAPicture(f"This is not a picture in an accepted format ({ACCEPTED}).")
+    grey = png.plain(picture) if kind == "PNG" else None
+    if grey is not None:
+        height, width = grey.shape
+        _check_area(width, height, max_pixels)
+        return Page(_reduced(grey, working_size), width, height)
     _check_effort(picture, kind, max_pixels)
     try:
         with _opened(picture, kind, max_pixels) as image:

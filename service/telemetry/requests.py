@@ -12,7 +12,7 @@ import urllib.parse
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import DigitsError, Draining
+from service.errors import DigitsError, Draining, Overloaded
 from service.problems import respond_to
 from service.state import State
 from service.telemetry import traces
@@ -114,6 +114,15 @@ def note_refused(metrics: Metrics, status: int, seconds: float) -> None:
     """Logs and counts what the server has answered by itself: a request whose method and path are not known for sure."""
     metrics.request("none", "-", status, seconds)
     _log("-", "-", status, seconds)
+
+
+def note_busy(metrics: Metrics, path: str, identity: str, seconds: float) -> None:
+    """Logs and counts a POST to the path of a route that the server has refused, for overload."""
+    metrics.request(path, "POST", Overloaded.status, seconds)
+    if access.isEnabledFor(logging.INFO):
+        token = request_id.set(identity)
+        _log("POST", path, Overloaded.status, seconds)
+        request_id.reset(token)
 
 
 def _log(method: str, path: str, status: int, seconds: float) -> None:

@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have settings of their own."""
+    """Whoever runs the tests may have settings of their own. With one thread a fake model that is kept busy is all there is."""
     for name in os.environ:
         if name.startswith("DIGITS_") or name == "PORT":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("DIGITS_THREADS", "1")
 
 
 @pytest.fixture

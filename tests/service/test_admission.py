@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.admission import Turns
 from service.app import create_app
+from service.door import Lateness
 from service.model.gate import Gate
 from service.settings import Settings
-from tests.service.checks import FORM, JSON, RAW, part, problem, until
+from tests.service.checks import FORM, JSON, RAW, part, problem
 from tests.service.conftest import until_loaded
 from tests.service.fakes import ONE, FakeModel, opener
-from tests.service.live import connect, read_all, read_one, serving, taken_apart
 
 READINGS = ["/v1/digit", "/v1/digits", "/v1/digits/json", "/v1/number", "/v1/number/json"]
 CONTENT = {"/v1/digit": RAW, "/v1/digits": FORM, "/v1/digits/json": JSON, "/v1/number": RAW, "/v1/number/json": JSON}
@@ -167,79 +164,15 @@ async def test_what_is_not_done_by_the_deadline_is_dropped(published: Path, mode
             assert (await gate_of(app)).in_hand == (0, 0, 0)
 
 
-# What follows asks a real server.
-
-HEAD = "POST /v1/digit HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n"
-
-
-@pytest.fixture
-def crowded(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
-    """A server whose only place is taken until the end of the test."""
-    with ExitStack() as stack:
-        url, app = stack.enter_context(serving(Settings(artifacts=published, max_queue=1), model))
-        model.batches.clear()
-        model.gate.clear()
-        callers = [
-            threading.Thread(target=httpx.post, args=(url.join("/v1/digit"),), kwargs={"content": ONE, "headers": RAW})
-            for _ in range(2)
-        ]
-        callers[0].start()
-        until(lambda: bool(model.batches))
-        callers[1].start()
-        until(lambda: b"digits_queue_pictures 1.0" in app.state.digits.metrics.text())
-        yield url
-        model.gate.set()
-        for caller in callers:
-            caller.join(5)
-
-
-@pytest.mark.parametrize("late", [0, 0.05])
-def test_the_connection_is_kept_when_the_body_is_small(
-    crowded: httpx.URL, monkeypatch: pytest.MonkeyPatch, late: float
-) -> None:
-    monkeypatch.setattr("service.admission.DRAIN_SECONDS", 5)
-    with connect(crowded) as connection:
-        for _ in range(3):
-            request = HEAD.format(len(ONE)).encode() + ONE
-            sent = len(request) - 10 if late else len(request)
-            connection.sendall(request[:sent])
-            time.sleep(late)
-            connection.sendall(request[sent:])
-            status, headers, _ = read_one(connection)
-            assert (status, headers.get("connection")) == (503, None)
-
-
-def test_the_answer_does_not_wait_for_a_body_and_survives_it(crowded: httpx.URL) -> None:
-    for length in (2_000_000, 60_000):
-        with connect(crowded) as connection:
-            connection.sendall(HEAD.format(length).encode())
-            started = time.monotonic()
-            status, headers, _ = read_one(connection)
-            assert (status, headers["connection"]) == (503, "close")
-            assert time.monotonic() - started < 1
-            connection.sendall(bytes(length))
-            assert read_all(connection) == b""
-
-
-def test_a_large_body_that_is_on_its_way_loses_no_answer(crowded: httpx.URL) -> None:
-    with connect(crowded) as connection:
-        connection.sendall(HEAD.format(5_000_000).encode() + bytes(5_000_000))
-        status, headers, _ = taken_apart(read_all(connection))
-        assert (status, headers["connection"]) == (503, "close")
-
-
 @pytest.mark.anyio
-async def test_long_turns_of_the_loop_are_noticed_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns()
-    assert turns.late() == 0
-    await asyncio.sleep(0)
-    for _ in range(20):
-        turns.late()
-        time.sleep(0.01)  # noqa: ASYNC251
-        turns.late()
-        await asyncio.sleep(0)
-    assert turns.late() > 0.009
-    await asyncio.sleep(0)
-    monkeypatch.setattr("service.admission.TURN_FORGOTTEN", 0.01)
-    await asyncio.sleep(0.02)
-    assert turns.late() == 0
+async def test_a_late_loop_is_noticed_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    lateness = Lateness()
+    assert lateness.late() < 0.01
+    time.sleep(0.02)  # noqa: ASYNC251
+    assert lateness.late() >= 0.02, "it has not been seen yet"
+    await asyncio.sleep(0.01)
+    assert lateness.late() >= 0.02
+    monkeypatch.setattr("service.door.FORGOTTEN_SECONDS", 0.0)
+    await asyncio.sleep(0.01)
+    assert lateness.late() < 0.02
+    lateness.close()

@@ -13,6 +13,7 @@ import pytest
 from service.errors import DamagedPicture, Draining, ModelFailed, NotAPicture, Overloaded, PictureError
 from service.model.batcher import Batcher
 from service.model.entries import Answer
+from service.model.gate import Gate
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.reader import Reader
 from service.reading.types import Grey, Prepared
@@ -190,7 +191,7 @@ async def test_a_thread_that_ends_settles_who_waits_and_takes_no_more(
     model.gate.set()
     with pytest.raises(Draining):
         await waiting
-    batcher._thread.join(5)
+    batcher._threads[0].join(5)
     with pytest.raises(Draining):
         await batcher.read(ONE)
 
@@ -208,3 +209,17 @@ async def test_the_stages_add_up_to_the_whole_time(batcher: Batcher) -> None:
     reading = answer.reading
     stages = reading.decode_seconds + reading.ink_seconds + reading.model_seconds + answer.queue_seconds
     assert 0 < stages <= whole
+
+
+async def test_several_threads_read_side_by_side(reader: Reader, model: FakeModel, observed: Observed) -> None:
+    batcher = Batcher(reader, Gate(max_pictures=100), max_batch=1, observer=observed, threads=2)
+    model.gate.clear()
+    waiting = [asyncio.create_task(batcher.read(picture)) for picture in (ONE, ZERO, ONE, ZERO)]
+    while len(model.batches) < 2:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert len(model.batches) == 2, "each thread has one"
+    model.gate.set()
+    assert [answer.reading.digit for answer in await asyncio.gather(*waiting)] == [1, 0, 1, 0]
+    assert observed.depth == 0
+    batcher.close()

@@ -170,7 +170,10 @@ def test_bytes_are_bounded(gated: Gated) -> None:
 
 def test_those_who_have_waited_elsewhere_are_judged_by_the_whole_wait(gated: Gated) -> None:
     gated.model_takes(0.001)
-    gated.gate.check(late=5)
+    gated.gate.check(late=0.09)
+    with pytest.raises(Overloaded):
+        gated.gate.check(late=0.11)
+    gated.now += 2
     gated.gate.enter(60)
     gated.gate.check(late=0.03)
     with pytest.raises(Overloaded):

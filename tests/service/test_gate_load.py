@@ -19,9 +19,9 @@ BATCH = 64
 class Simulation:
     """A model that takes batches, and decoders. `large` and `small` hold the seconds that those let in have taken."""
 
-    def __init__(self, *, call: float, picture: float, decode: float, max_wait: float = 0.15) -> None:
+    def __init__(self, *, call: float, picture: float, decode: float, standing_wait: float = 0.1) -> None:
         self.now = 0.0
-        self.gate = Gate(max_pictures=4096, max_wait=max_wait, clock=lambda: self.now)
+        self.gate = Gate(max_pictures=65_536, max_wait=1.0, standing_wait=standing_wait, clock=lambda: self.now)
         self.call, self.picture, self.decode = call, picture, decode
         self.small: list[float] = []
         self.large: list[float] = []
@@ -32,10 +32,10 @@ class Simulation:
         self._decoders = DECODERS
         self._idle = True
 
-    def offer(self, rate: float, seconds: float, *, large: bool = False) -> None:
+    def offer(self, rate: float, seconds: float, *, large: bool = False, start: float = 0.0) -> None:
         """Callers who come at this rate and do not wait for each other."""
         for number in range(int(rate * seconds)):
-            self._at(number / rate, self._large_comes if large else self._small_comes)
+            self._at(start + number / rate, self._large_comes if large else self._small_comes)
 
     def run(self) -> None:
         while self._events:
@@ -119,17 +119,39 @@ def test_large_pictures_at_ten_times_the_peak(decode: float) -> None:
 def test_both_at_once() -> None:
     small_peak, large_peak = BATCH / (0.001 + BATCH * 0.0002), DECODERS / 0.03
     simulation = Simulation(call=0.001, picture=0.0002, decode=0.03)
-    simulation.offer(2 * small_peak, 20)
-    simulation.offer(10 * large_peak, 20, large=True)
+    simulation.offer(2 * small_peak, 60)
+    simulation.offer(10 * large_peak, 60, large=True)
     simulation.run()
-    assert len(simulation.small) >= 0.85 * small_peak * 20
-    assert len(simulation.large) >= 0.5 * large_peak * 20
+    assert len(simulation.small) >= 0.85 * small_peak * 60
+    assert len(simulation.large) >= 0.5 * large_peak * 60
     assert np.percentile(simulation.small, 99) <= 0.25
     assert np.percentile(simulation.large, 99) <= 0.25
 
 
-def test_without_a_limit_on_the_wait_they_wait_for_ever_longer() -> None:
-    simulation = Simulation(call=0.001, picture=0.0002, decode=0.03, max_wait=3600)
-    simulation.offer(2 * BATCH / (0.001 + BATCH * 0.0002), 5)
+def test_a_queue_that_may_stand_stands_full() -> None:
+    peak = BATCH / (0.001 + BATCH * 0.0002)
+    simulation = Simulation(call=0.001, picture=0.0002, decode=0.03, standing_wait=3600)
+    simulation.offer(2 * peak, 10)
     simulation.run()
-    assert np.percentile(simulation.small, 99) > 0.5
+    assert np.percentile(simulation.small, 99) > 0.9, "the limit of a burst"
+
+
+def test_bursts_are_read_whole() -> None:
+    peak = BATCH / (0.001 + BATCH * 0.0002)
+    simulation = Simulation(call=0.001, picture=0.0002, decode=0.03)
+    for start in range(5):
+        simulation.offer(50 * peak, 0.01, start=2.0 * start)
+        simulation.offer(50 * DECODERS / 0.03, 0.01, large=True, start=2.0 * start + 1)
+    simulation.run()
+    assert len(simulation.small) == 5 * int(0.5 * peak)
+    assert max(simulation.small) == pytest.approx(0.5, rel=0.05), "each half a second's work"
+    assert len(simulation.large) == 5 * int(0.5 * DECODERS / 0.03)
+
+
+def test_after_an_overload_there_are_bursts_again() -> None:
+    peak = BATCH / (0.001 + BATCH * 0.0002)
+    simulation = Simulation(call=0.001, picture=0.0002, decode=0.03)
+    simulation.offer(2 * peak, 5)
+    simulation.offer(100 * peak, 0.005, start=7)
+    simulation.run()
+    assert max(simulation.small) == pytest.approx(0.5, rel=0.1)

@@ -35,7 +35,7 @@ LARGE = {1: png(one(900)), 0: png(zero(900))}
 BATCH, BATCH_SECONDS, DECODE_SECONDS = 8, 0.02, 0.04
 SMALL_PEAK, LARGE_PEAK = BATCH / BATCH_SECONDS, DECODERS / DECODE_SECONDS
 SECONDS = 1.5
-MAX_WAIT = 0.15
+WAIT = 0.15
 
 
 class Timed(FakeModel):
@@ -65,7 +65,7 @@ class Slow:
         self._prepared = {picture: reader.prepare(picture) for picture in (*SMALL.values(), *LARGE.values())}
         self.decoded: list[float] = []
         reader.prepare = self._prepare  # type: ignore[method-assign]
-        self.gate = Gate(max_pictures=4096, max_wait=MAX_WAIT, refused=observed.refused)
+        self.gate = Gate(max_pictures=4096, max_wait=WAIT, standing_wait=WAIT, refused=observed.refused)
         self.batcher = Batcher(reader, self.gate, max_batch=BATCH, observer=observed)
 
     def _prepare(self, picture: bytes | Grey) -> Prepared:
@@ -141,7 +141,7 @@ async def test_small_pictures_at_twice_what_can_be_read(slow: Slow) -> None:
     started = time.perf_counter()
     await offer(2 * SMALL_PEAK, SMALL, load.ask)
     seconds = time.perf_counter() - started
-    load.check(2 * MAX_WAIT / BATCH_SECONDS)  # it would be some 35 batches, did nobody refuse anybody
+    load.check(2 * WAIT / BATCH_SECONDS)  # it would be some 35 batches, did nobody refuse anybody
     assert slow.model.seconds >= 0.6 * seconds, "the model had always something to do"
     assert np.mean(slow.model.batches) >= 0.85 * BATCH
 
@@ -151,15 +151,15 @@ async def test_large_pictures_at_ten_times_what_can_be_decoded(slow: Slow) -> No
     started = time.perf_counter()
     await offer(10 * LARGE_PEAK, LARGE, load.ask)
     seconds = time.perf_counter() - started
-    load.check(2 * MAX_WAIT / DECODE_SECONDS * DECODERS)
+    load.check(2 * WAIT / DECODE_SECONDS * DECODERS)
     assert sum(slow.decoded) >= 0.6 * DECODERS * seconds, "the decoders had always something to do"
 
 
 async def test_neither_keeps_the_other_out(slow: Slow) -> None:
     small, large = Load(slow, slow.model.batches), Load(slow, slow.decoded)
     await asyncio.gather(offer(2 * SMALL_PEAK, SMALL, small.ask), offer(10 * LARGE_PEAK, LARGE, large.ask))
-    small.check(2 * MAX_WAIT / BATCH_SECONDS)
-    large.check(2 * MAX_WAIT / DECODE_SECONDS * DECODERS, least=5)  # `test_gate_load.py` has the exact share
+    small.check(2 * WAIT / BATCH_SECONDS)
+    large.check(2 * WAIT / DECODE_SECONDS * DECODERS, least=5)  # `test_gate_load.py` has the exact share
 
 
 async def test_a_large_picture_keeps_its_turn_while_it_is_decoded(slow: Slow) -> None:

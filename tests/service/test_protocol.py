@@ -33,7 +33,7 @@ def model() -> FakeModel:
 
 @pytest.fixture(scope="module")
 def live(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
-    with serving(Settings(artifacts=published, port=0, request_seconds=SECONDS), model) as (url, _):
+    with serving(Settings(artifacts=published, port=0, threads=1, request_seconds=SECONDS), model) as (url, _):
         yield url
 
 

@@ -27,7 +27,7 @@ def model() -> FakeModel:
 @pytest.fixture(scope="module")
 def live(published: Path, model: FakeModel) -> Iterator[httpx.URL]:
     """The address of a server on a thread of this process, for all tests here: it takes a moment to end."""
-    with serving(Settings(artifacts=published, port=0, max_body_bytes=100_000), model) as (url, _):
+    with serving(Settings(artifacts=published, port=0, threads=1, max_body_bytes=100_000), model) as (url, _):
         yield url
 
 

@@ -62,7 +62,12 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         publish_whole(tmp_path, number)
     # Waiting for a version to be loaded is not what is asked about here.
     settings = Settings(
-        artifacts=tmp_path, reload_seconds=0.005, unload_seconds=0, max_versions=2, max_wait_seconds=3600
+        artifacts=tmp_path,
+        reload_seconds=0.005,
+        unload_seconds=0,
+        max_versions=2,
+        max_wait_seconds=3600,
+        standing_wait_seconds=3600,
     )
     app: FastAPI = create_app(settings, open_model=opener(FakeModel()))
     async with app.router.lifespan_context(app):

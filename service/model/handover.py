@@ -1,0 +1,48 @@
+"""From the event loop to the model's threads: what came in one turn of the loop, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable
+
+from service.model.entries import Entry
+
+GIVE_WAY_SECONDS = 0.005
+"""How long the event loop waits, at most, for what it has handed over to be prepared."""
+
+
+class Handover:
+    """Gives entries to `enqueue` at the end of the loop's turn, and lets the thread that prepares them go first.
+
+    Both are Python, which runs one thread at a time. OpenCV gives way to the loop at each of its calls; to be let in again would
+    take it several times as long as its work.
+    """
+
+    def __init__(self, enqueue: Callable[[Entry], None]) -> None:
+        self._enqueue = enqueue
+        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Entry]] = weakref.WeakKeyDictionary()
+        self._prepared = threading.Event()
+        self.taking = threading.Lock()
+        """Held by the thread that takes entries and prepares them."""
+
+    def add(self, entry: Entry) -> None:
+        """Takes an entry of this turn. Called from the loop of its future."""
+        loop = entry.future.get_loop()
+        turn = self._turns.setdefault(loop, [])
+        if not turn:
+            loop.call_soon(self._end, turn)
+        turn.append(entry)
+
+    def prepared(self) -> None:
+        """What was waiting is prepared. Called by the thread that has done it."""
+        self._prepared.set()
+
+    def _end(self, turn: list[Entry]) -> None:
+        self._prepared.clear()
+        for entry in turn:
+            self._enqueue(entry)
+        turn.clear()
+        if self.taking.locked():  # else all threads are in the model, and there is nobody to wait for
+            self._prepared.wait(GIVE_WAY_SECONDS)
