@@ -63,6 +63,14 @@ def edge_of_a_shadow(digit: int) -> Picture:
 
 
 @shown
+def pencil_beside_a_lit_corner(digit: int) -> Picture:
+    y, x = np.mgrid[:200, :200]
+    lit = np.clip((x + 0.6 * y - 215) / 2, 0, 1)
+    written = page(digit, (200, 200), height=90, pen=8, paper=228, colour=150, place=(0.4, 0.45))
+    return grainy(written * (0.62 + 0.38 * lit), 2, digit)
+
+
+@shown
 def faint_pencil(digit: int) -> Picture:
     return grainy(page(digit, (200, 200), height=120, pen=8, paper=232, colour=208), 2, digit)
 
