@@ -22,7 +22,7 @@ _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
 _MAJORITY = 0.6  # of the shorter side: a window of which most is paper
 _SAMPLE = 4_096
-_MAD_TO_SIGMA = 1.4826
+MAD_TO_SIGMA = 1.4826
 
 
 def relief(grey: Grey) -> NDArray[np.float32]:
@@ -76,7 +76,7 @@ def noise(relief: NDArray[np.float32]) -> float:
     middle = len(sample) // 2
     overall = np.sort(np.abs(sample - sample[middle]))[middle]
     below = int(np.searchsorted(sample, 0.0))
-    return _MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
+    return MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
 
 
 def full_ink(relief: NDArray[np.float32], specks: int, weakest: float) -> float | None:

@@ -114,6 +114,16 @@ def squared_paper(digit: int) -> Picture:
 
 
 @shown
+def pencil_hardly_darker_than_the_squares(digit: int) -> Picture:
+    y, x = np.mgrid[:260, :260]
+    squares = np.full((260, 260), 236.0)
+    for along in (y + 0.03 * x, x - 0.03 * y):
+        squares = np.minimum(squares, 236 - 51 * np.clip(1.3 - np.abs(along % 30 - 15), 0, 1))
+    written = page(digit, (260, 260), height=110, pen=9, paper=236, colour=170)
+    return grainy(np.minimum(squares, written) * (1 - 0.3 * x / 260), 2, digit)
+
+
+@shown
 def borders_of_a_cell(digit: int) -> Picture:
     cell = page(digit, (90, 90), height=56, pen=6, paper=210, colour=70)
     cell[:5], cell[-3:], cell[:, :7], cell[:, -2:] = 30, 60, 25, 60
