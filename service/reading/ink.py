@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.reading import grain, paper
 from service.reading.marks import Marks, choose, marks_of, remnants
+from service.reading.printed import printed_lines
 from service.reading.rules import lines_across
 from service.reading.types import Box, Grey
 
@@ -18,7 +19,7 @@ _FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
 _ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must rise above it
 _EDGE = 21  # of 255: ink at which the ink's box ends
 _LEVELS = 77, 77, 45  # of 255: strength of the lines looked for: strong ones hide others, which hide faint ones
-_ROOMY = 40  # pixels: smaller pictures have no room for both strong and faint lines
+_ROOMY = 40  # pixels: smaller pictures have no room for ruling, nor for both strong and faint lines
 _MANY = 8  # marks: so many may be specks
 
 
@@ -32,7 +33,7 @@ class Found:
 
 def find_digit(grey: Grey) -> Found | None:
     """The marks that make up the picture's one digit, or None where there is no ink."""
-    relief = paper.relief(grey)
+    relief = _relief(grey)
     ink = _ink(relief, 0.0)
     if ink is None:
         return None
@@ -40,7 +41,7 @@ def find_digit(grey: Grey) -> Found | None:
     if len(marks.stats) > _MANY:
         clean = grain.without_specks(grey)
         if clean is not grey:
-            relief = paper.relief(clean)
+            relief = _relief(clean)
             ink = _ink(relief, 0.0)
             if ink is None:
                 return None
@@ -67,6 +68,13 @@ def find_digit(grey: Grey) -> Found | None:
         marks = marks_of(ink)
     chosen = choose(marks, framed=foreign is not None)
     return _cut(ink, marks, chosen) if chosen else None
+
+
+def _relief(grey: Grey) -> NDArray[np.float32]:
+    """The relief, without printed ruling."""
+    relief = paper.relief(grey)
+    ruling = printed_lines(relief) if min(grey.shape) >= _ROOMY else None
+    return relief if ruling is None else np.where(ruling, np.float32(0), relief)
 
 
 def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.bool_] | None:

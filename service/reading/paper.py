@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.polarity import ink_is_light
 from service.reading.types import Grey
 
 _THUMB = 96  # pixels of the longer side at which the light is estimated
@@ -21,7 +22,7 @@ _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
 _MAJORITY = 0.6  # of the shorter side: a window of which most is paper
 _SAMPLE = 4_096
-_MAD_TO_SIGMA = 1.4826
+MAD_TO_SIGMA = 1.4826
 
 
 def relief(grey: Grey) -> NDArray[np.float32]:
@@ -40,8 +41,9 @@ def relief(grey: Grey) -> NDArray[np.float32]:
         return banded
     if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
         return _flat(grey, level)
-    even = _even(grey)
-    return _uneven(grey) if even is None else even
+    told = None if max(grey.shape) <= _TINY else ink_is_light(_smooth_thumb(grey))
+    even = _even(grey, told)
+    return _uneven(grey, told) if even is None else even
 
 
 def _count_within(frame: bytes, level: int, distance: int) -> int:
@@ -74,7 +76,7 @@ def noise(relief: NDArray[np.float32]) -> float:
     middle = len(sample) // 2
     overall = np.sort(np.abs(sample - sample[middle]))[middle]
     below = int(np.searchsorted(sample, 0.0))
-    return _MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
+    return MAD_TO_SIGMA * float(min(overall, -sample[below // 2] if below else 0.0))
 
 
 def full_ink(relief: NDArray[np.float32], specks: int, weakest: float) -> float | None:
@@ -135,8 +137,11 @@ def _banded(grey: Grey) -> NDArray[np.float32] | None:
     return None
 
 
-def _even(grey: Grey) -> NDArray[np.float32] | None:
-    """Paper of one level although the frame is not: a digit that fills the picture, or a cell with borders. None: it is uneven."""
+def _even(grey: Grey, told: bool | None) -> NDArray[np.float32] | None:
+    """Paper of one level although the frame is not: a digit that fills the picture, or a cell with borders. None: it is uneven.
+
+    `told`: whether ink is light, where that is known.
+    """
     thumb = _thumb(grey)
     threshold = cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     light = thumb > threshold
@@ -147,6 +152,8 @@ def _even(grey: Grey) -> NDArray[np.float32] | None:
     else:  # most of its pixels may be mixed of ink and paper
         levels = float(thumb.min()), float(thumb.max())
     ink_is_light = _likeness_to_paper(light) < 0.5
+    if told not in (None, ink_is_light):
+        return None
     paper = levels[0] if ink_is_light else levels[1]
     ink = (light == ink_is_light).astype(np.uint8)
     if max(ink.shape) > _TINY and cv2.distanceTransform(ink, cv2.DIST_L2, 3).max() > _BROADEST * max(ink.shape):
@@ -185,20 +192,27 @@ def _ring(mask: NDArray[np.bool_], depth: int) -> float:
     return float(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).mean())
 
 
-def _uneven(grey: Grey) -> NDArray[np.float32]:
-    """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in."""
+def _uneven(grey: Grey, told: bool | None) -> NDArray[np.float32]:
+    """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in.
+
+    `told`: whether ink is light, where that is known.
+    """
     height, width = grey.shape
     thumb = _thumb(grey)
     shorter = min(thumb.shape)
     light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     window = 2 * (round(_MAJORITY * shorter) // 2) + 1
-    ink_is_light = None if _bordered(light) else _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
+    ink_is_light = told
+    if ink_is_light is None and not _bordered(light):
+        ink_is_light = _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
     if ink_is_light is None:
         ink_is_light = _likeness_to_paper(light) < 0.5
     side = 2 * (round(_WIDEST * shorter) // 2) + 1
     way = cv2.MORPH_OPEN if ink_is_light else cv2.MORPH_CLOSE
-    smooth = cv2.GaussianBlur(thumb, (0, 0), 0.8)
-    paper = cv2.morphologyEx(smooth, way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    paper = cv2.morphologyEx(_smooth_thumb(grey), way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    if thumb is not grey:  # its pixels are mixed at the edge of a shadow, and all that they are mixed of is paper
+        step = cv2.MORPH_DILATE if ink_is_light else cv2.MORPH_ERODE
+        paper = cv2.morphologyEx(paper, step, np.ones((3, 3), np.uint8))
     full = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     difference = grey - full if ink_is_light else full - grey
     if not ink_is_light:  # ink takes away a share of the light that falls on it: shadows hold weaker ink
@@ -209,3 +223,7 @@ def _uneven(grey: Grey) -> NDArray[np.float32]:
 
 def _thumb(grey: Grey) -> Grey:
     return shrunk(grey, _THUMB / max(grey.shape))
+
+
+def _smooth_thumb(grey: Grey) -> Grey:
+    return np.asarray(cv2.GaussianBlur(_thumb(grey), (0, 0), 0.8), np.uint8)

@@ -63,6 +63,14 @@ def edge_of_a_shadow(digit: int) -> Picture:
 
 
 @shown
+def pencil_beside_a_lit_corner(digit: int) -> Picture:
+    y, x = np.mgrid[:200, :200]
+    lit = np.clip((x + 0.6 * y - 215) / 2, 0, 1)
+    written = page(digit, (200, 200), height=90, pen=8, paper=228, colour=150, place=(0.4, 0.45))
+    return grainy(written * (0.62 + 0.38 * lit), 2, digit)
+
+
+@shown
 def faint_pencil(digit: int) -> Picture:
     return grainy(page(digit, (200, 200), height=120, pen=8, paper=232, colour=208), 2, digit)
 
@@ -103,6 +111,16 @@ def squared_paper(digit: int) -> Picture:
     for lines in (paper, paper.T):
         lines[10::30] = lines[11::30] = 165
     return grainy(np.minimum(paper, dark(digit)), 3, digit)
+
+
+@shown
+def pencil_hardly_darker_than_the_squares(digit: int) -> Picture:
+    y, x = np.mgrid[:260, :260]
+    squares = np.full((260, 260), 236.0)
+    for along in (y + 0.03 * x, x - 0.03 * y):
+        squares = np.minimum(squares, 236 - 51 * np.clip(1.3 - np.abs(along % 30 - 15), 0, 1))
+    written = page(digit, (260, 260), height=110, pen=9, paper=236, colour=170)
+    return grainy(np.minimum(squares, written) * (1 - 0.3 * x / 260), 2, digit)
 
 
 @shown
