@@ -63,7 +63,8 @@ class Client(threading.Thread):
 
 @pytest.mark.parametrize(("workers", "drain"), [(1, 0.5), (2, 0.5), (1, 0)])
 def test_under_load_all_that_was_read_is_answered(start: Callable[..., Process], workers: int, drain: float) -> None:
-    server = start(0.01, workers=workers, drain_seconds=drain, log_format="json")
+    patient = {"max_wait_seconds": 20, "standing_wait_seconds": 20}  # nobody is refused, however slow the machine
+    server = start(0.01, workers=workers, drain_seconds=drain, log_format="json", **patient)
     server.until(READY, workers)
     logged: list[str] = []
     assert server.process.stderr is not None
