@@ -31,6 +31,8 @@ from service.reading.types import (
 COARSE_SIZE, WORKING_SIZE = 640, 2000
 # A digit, on average: a line less sure than that is none of digits, and a page with many such digits is a texture.
 _LEAST_SURE, _LEAST_SURE_PAGE, _MANY = 0.5, 0.6, 8
+# So is one of many tiles, so many for each digit, with digits less sure than that: some of its scraps look like digits by chance.
+_MANY_TILES, _UNREAD_TILES, _LEAST_SURE_SCRAPS = 16, 8, 0.95
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 _LOWEST = 4  # pixels: in fewer no digit can be told from another; enlarged they would be work without end
 _MOST_TILES = 1_000  # a page with more is a texture: one full of digits that are just legible has fewer
@@ -106,7 +108,9 @@ def conclude_number(
             candidates += _candidates(prepared.page, strip, picture, text if is_number else None, named)
     confidence = float(np.prod([line.confidence for line in lines])) if lines else 0.0
     count = sum(len(line.digits) for line in lines)
-    if count > _MANY and confidence < _LEAST_SURE_PAGE**count:
+    unread = len(prepared.questions) > _MANY_TILES + _UNREAD_TILES * count
+    least_sure = _LEAST_SURE_SCRAPS if unread else _LEAST_SURE_PAGE if count > _MANY else 0.0
+    if lines and confidence < least_sure**count:
         lines, confidence = [], 0.0
         candidates = [replace(candidate, chosen=False) for candidate in candidates]
     return NumberReading(

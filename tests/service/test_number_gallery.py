@@ -200,6 +200,8 @@ def letters() -> Grey:
     [
         pytest.param("letters", marks=pytest.mark.xfail(reason="some letters pass for digits", strict=True)),
         "noise",
+        "soft noise",
+        "a wide strip of noise",
         "a grid",
         "blank",
     ],
@@ -210,6 +212,8 @@ def test_what_holds_no_number_is_refused(released: Reader, name: str) -> None:
     pictures = {
         "letters": letters(),
         "noise": RANDOM.integers(0, 256, (300, 300)).astype(np.uint8),
+        "soft noise": cv2.GaussianBlur(RANDOM.integers(0, 256, (300, 300)).astype(np.uint8), (0, 0), 1.0),
+        "a wide strip of noise": np.clip(RANDOM.normal(128, 40, (150, 600)), 0, 255).astype(np.uint8),
         "a grid": grid,
         "blank": np.full((200, 300), 230, np.uint8),
     }
