@@ -209,10 +209,12 @@ def letters() -> Grey:
 def test_what_holds_no_number_is_refused(released: Reader, name: str) -> None:
     grid = np.full((400, 400), 255, np.uint8)
     grid[::40] = grid[:, ::40] = 0
-    pictures = {
+    pictures: dict[str, NDArray[np.uint8]] = {
         "letters": letters(),
         "noise": RANDOM.integers(0, 256, (300, 300)).astype(np.uint8),
-        "soft noise": cv2.GaussianBlur(RANDOM.integers(0, 256, (300, 300)).astype(np.uint8), (0, 0), 1.0),
+        "soft noise": np.asarray(
+            cv2.GaussianBlur(RANDOM.integers(0, 256, (300, 300)).astype(np.uint8), (0, 0), 1.0), np.uint8
+        ),
         "a wide strip of noise": np.clip(RANDOM.normal(128, 40, (150, 600)), 0, 255).astype(np.uint8),
         "a grid": grid,
         "blank": np.full((200, 300), 230, np.uint8),
