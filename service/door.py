@@ -6,6 +6,7 @@ import asyncio
 import math
 import socket
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 
 from fastapi.routing import APIRoute
@@ -95,6 +96,7 @@ class Lateness:
             self._pair = socket.socketpair()
             for end in self._pair:
                 end.setblocking(False)
+                weakref.finalize(self, end.close)  # an app may be dropped without its end
             asyncio.get_running_loop().add_reader(self._pair[0], self._arrived)
         if self._sent is None:
             if now - self._came > FORGOTTEN_SECONDS:
