@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.polarity import ink_is_light
+from service.reading import polarity
 from service.reading.types import Grey
 
 _THUMB = 96  # pixels of the longer side at which the light is estimated
@@ -41,9 +41,11 @@ def relief(grey: Grey) -> NDArray[np.float32]:
         return banded
     if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
         return _flat(grey, level)
-    told = None if max(grey.shape) <= _TINY else ink_is_light(_smooth_thumb(grey))
-    even = _even(grey, told)
-    return _uneven(grey, told) if even is None else even
+    thumb = shrunk(grey, _THUMB / max(grey.shape))
+    smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), 0.8), np.uint8)
+    told = None if max(grey.shape) <= _TINY else polarity.ink_is_light(smooth)
+    even = _even(grey, thumb, told)
+    return _uneven(grey, thumb, smooth, told) if even is None else even
 
 
 def _count_within(frame: bytes, level: int, distance: int) -> int:
@@ -137,12 +139,11 @@ def _banded(grey: Grey) -> NDArray[np.float32] | None:
     return None
 
 
-def _even(grey: Grey, told: bool | None) -> NDArray[np.float32] | None:
+def _even(grey: Grey, thumb: Grey, told: bool | None) -> NDArray[np.float32] | None:
     """Paper of one level although the frame is not: a digit that fills the picture, or a cell with borders. None: it is uneven.
 
-    `told`: whether ink is light, where that is known.
+    `thumb` is the picture made small; `told`: whether ink is light, where that is known.
     """
-    thumb = _thumb(grey)
     threshold = cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     light = thumb > threshold
     if light.all() or not light.any():
@@ -192,13 +193,12 @@ def _ring(mask: NDArray[np.bool_], depth: int) -> float:
     return float(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).mean())
 
 
-def _uneven(grey: Grey, told: bool | None) -> NDArray[np.float32]:
+def _uneven(grey: Grey, thumb: Grey, smooth: Grey, told: bool | None) -> NDArray[np.float32]:
     """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in.
 
-    `told`: whether ink is light, where that is known.
+    `thumb` is the picture made small, `smooth` that without its grain; `told`: whether ink is light, where that is known.
     """
     height, width = grey.shape
-    thumb = _thumb(grey)
     shorter = min(thumb.shape)
     light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     window = 2 * (round(_MAJORITY * shorter) // 2) + 1
@@ -209,7 +209,7 @@ def _uneven(grey: Grey, told: bool | None) -> NDArray[np.float32]:
         ink_is_light = _likeness_to_paper(light) < 0.5
     side = 2 * (round(_WIDEST * shorter) // 2) + 1
     way = cv2.MORPH_OPEN if ink_is_light else cv2.MORPH_CLOSE
-    paper = cv2.morphologyEx(_smooth_thumb(grey), way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    paper = cv2.morphologyEx(smooth, way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     if thumb is not grey:  # its pixels are mixed at the edge of a shadow, and all that they are mixed of is paper
         step = cv2.MORPH_DILATE if ink_is_light else cv2.MORPH_ERODE
         paper = cv2.morphologyEx(paper, step, np.ones((3, 3), np.uint8))
@@ -219,11 +219,3 @@ def _uneven(grey: Grey, told: bool | None) -> NDArray[np.float32]:
         bright = float(full.max())
         difference *= bright / np.maximum(full, max(bright / 8, 1.0))
     return np.asarray(difference - np.median(_sample(difference)), np.float32)
-
-
-def _thumb(grey: Grey) -> Grey:
-    return shrunk(grey, _THUMB / max(grey.shape))
-
-
-def _smooth_thumb(grey: Grey) -> Grey:
-    return np.asarray(cv2.GaussianBlur(_thumb(grey), (0, 0), 0.8), np.uint8)
