@@ -1,7 +1,8 @@
 """Numbers: pages with any number of digits, on their way through the same queue and model as single digits.
 
 A page may be shown to the model in hundreds of tiles. They are entries of the queue of a bounded size, one after another, so that
-others' pictures get in between. All else happens in pools of threads, never on the thread that runs the model.
+others' pictures get in between; so are the digits that are looked at once more. All else happens in pools of threads, never on the
+thread that runs the model.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from service.model.entries import Entry, NumberAnswer, Opinions, Questions, wait
 from service.model.queue import PUT_AWAY, Queue
 from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
-from service.reading.types import Grey, NumberReading
+from service.reading.texts import SecondOpinions
+from service.reading.types import Grey, NumberReading, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +86,12 @@ class Numbers:
         size = min(effort, LARGEST_PAGE) * BYTES_OF_A_PIXEL + prepared.questions.nbytes
         gate.let_go(-size)
         try:
-            opinions = await self._ask(prepared.questions)
+            first = await self._ask(prepared.questions)
+            name = functools.partial(self._reader.name_lines, prepared, first.named)
+            named = await _beside(self._conclusions, name)
+            second, seconds = await self._ask_again(named.doubtful)
             conclude = functools.partial(
-                self._reader.conclude_number,
-                prepared,
-                opinions.named,
-                model_seconds=opinions.seconds,
-                explain=explain,
+                self._reader.conclude_number, named, second, model_seconds=first.seconds + seconds, explain=explain
             )
             return await _beside(self._conclusions, conclude)
         finally:
@@ -117,6 +118,28 @@ class Numbers:
             named.append(opinions.named)
             seconds += opinions.seconds
         return Opinions(np.concatenate(named), seconds)
+
+    async def _ask_again(self, doubtful: NDArray[np.uint8]) -> tuple[SecondOpinions, float]:
+        """The model's opinions of uint8 `[M, 28, 28]`, asked as single digits are, and the seconds that it took over them."""
+        probabilities, digit_probability = (
+            np.zeros((len(doubtful), 10), np.float32),
+            np.zeros(len(doubtful), np.float32),
+        )
+        seconds = 0.0
+        for start in range(0, len(doubtful), NUMBER_PLACES):
+            loop, since = asyncio.get_running_loop(), time.perf_counter()
+            entries = [
+                Entry(Prepared(picture, None, 0.0, 0.0), False, 1, 0, loop.create_future(), since)
+                for picture in doubtful[start : start + NUMBER_PLACES]
+            ]
+            if not all(self._queue.put(entry) for entry in entries):
+                raise Draining(PUT_AWAY)
+            readings = [answer.reading for answer in await asyncio.gather(*(entry.future for entry in entries))]
+            end = start + len(readings)
+            probabilities[start:end] = [reading.probabilities for reading in readings]
+            digit_probability[start:end] = [reading.digit_probability for reading in readings]
+            seconds += max(reading.model_seconds for reading in readings)
+        return SecondOpinions(probabilities, digit_probability), seconds
 
 
 async def _beside(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:

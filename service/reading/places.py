@@ -14,6 +14,8 @@ from service.reading.lines import Strip
 
 _SPECK = 0.3  # of a digit's height: what is lower is a part of a digit only where it is above or below the rest of it
 _NEAR = 0.6  # of a digit's height: ink further from a digit's column than this is not its own
+_SOFT = 2  # pixels around a digit's ink in which its edges fade
+_FAINT = 21  # of 255: ink at which the box of a digit by itself ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,17 @@ def areas(strip: Strip, columns: Sequence[float]) -> list[Area]:
         if inside[best] >= 0.5 * w or beside:
             view[mark] = best
     return [_area(owners, k, middle, strip) for k, middle in enumerate(middles)]
+
+
+def cut(strip: Strip, area: Area) -> NDArray[np.uint8]:
+    """A digit's ink by itself, uint8 `[h, w]`, bright on dark, cut to its box: with the soft edges of its strokes."""
+    left, top = max(0, int(area.x.min()) - _SOFT), max(0, int(area.y.min()) - _SOFT)
+    ink = strip.ink[top : int(area.y.max()) + 1 + _SOFT, left : int(area.x.max()) + 1 + _SOFT]
+    mask = np.zeros(ink.shape, np.uint8)
+    mask[area.y - top, area.x - left] = 1
+    alone = np.where(cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0, ink, 0).astype(np.uint8)
+    x, y, w, h = cv2.boundingRect((alone >= _FAINT).view(np.uint8))
+    return alone[y : y + h, x : x + w] if w else mask * np.uint8(255)
 
 
 def _shares(mark: NDArray[np.bool_], middles: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -15,7 +15,8 @@ from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.ink import find_digit
 from service.reading.normalise import normalise
-from service.reading.numbers import PreparedNumber, conclude_number, prepare_number
+from service.reading.numbers import PreparedNumber, prepare_number
+from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
 from service.reading.types import (
     DigitReading,
@@ -122,8 +123,12 @@ class Reader:
         questions = prepared.questions
         starts = range(0, max(1, len(questions)), _AT_ONCE)
         answers = np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
-        seconds = time.perf_counter() - started
-        return self.conclude_number(prepared, answers, model_seconds=seconds, explain=explain)
+        asked = time.perf_counter()
+        named = self.name_lines(prepared, answers)
+        again = time.perf_counter()
+        opinions = self.second_opinions(named.doubtful)
+        seconds = asked - started + time.perf_counter() - again
+        return self.conclude_number(named, opinions, model_seconds=seconds, explain=explain)
 
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
         """Everything before the model, which is to be asked its `questions`. Raises `PictureError`."""
@@ -134,11 +139,21 @@ class Reader:
         name = self.lines()
         return name(questions) if len(questions) else np.zeros((0, questions.shape[2] // STEP, CLASSES), np.float32)
 
+    def name_lines(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> NamedPage:
+        """What the page says by the model's `answers` to its `questions`, and which digits are to be looked at once more."""
+        return name_lines(prepared, answers, self._thresholds)
+
+    def second_opinions(self, doubtful: NDArray[np.uint8]) -> SecondOpinions:
+        """The model's of digits that are shown by themselves: uint8 `[M, 28, 28]`, any M."""
+        if not len(doubtful):
+            return SecondOpinions(np.zeros((0, 10), np.float32), np.zeros(0, np.float32))
+        return SecondOpinions(*self._model.digits(doubtful))
+
     def conclude_number(
-        self, prepared: PreparedNumber, answers: NDArray[np.float32], *, model_seconds: float, explain: bool
+        self, named: NamedPage, opinions: SecondOpinions, *, model_seconds: float, explain: bool
     ) -> NumberReading:
-        """Everything after the model: `answers` are its to the `questions`."""
-        return conclude_number(prepared, answers, self._thresholds, model_seconds=model_seconds, explain=explain)
+        """Everything after the model: `opinions` are its of the `doubtful` digits."""
+        return conclude_number(named, opinions, self._thresholds, model_seconds=model_seconds, explain=explain)
 
 
 def _blank(item: Prepared, seconds: float) -> DigitReading:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,20 @@ from service.__main__ import main
 from service.reading.decode import decode
 from service.reading.normalise import normalise
 from service.reading.reader import Reader
+from service.reading.texts import SecondOpinions
 from service.reading.types import Box, Candidate, Grey, Line, NumberDigit, NumberExplanation, NumberReading, Status
 from tests.service.fakes import BLANK, FakeModel, one, png, zero
 
 
 @dataclass(frozen=True, slots=True)
 class FakePage:
-    """`rows`: the boxes of each line's digits, in the order of `questions`."""
+    """`rows`: the boxes of each line's digits, in the order of `questions`; `answers` to these. No digit is doubtful."""
 
     questions: NDArray[np.uint8]
     rows: tuple[tuple[Box, ...], ...]
     ink: NDArray[np.uint8]
+    answers: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 1, 11), np.float32))
+    doubtful: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 28, 28), np.uint8))
     decode_seconds: float = 0.001
     ink_seconds: float = 0.002
 
@@ -46,16 +49,21 @@ def prepare_number(reader: Reader, picture: bytes | Grey) -> FakePage:
     return FakePage(np.stack(pieces) if pieces else np.zeros((0, 28, 28), np.uint8), tuple(rows), ink)
 
 
+def name_lines(reader: Reader, page: FakePage, answers: NDArray[np.float32]) -> FakePage:
+    return replace(page, answers=answers)
+
+
 def conclude_number(
     reader: Reader,
     page: FakePage,
-    answers: NDArray[np.float32],
+    opinions: SecondOpinions,
     *,
     model_seconds: float,
     explain: bool,
 ) -> NumberReading:
     at = 0
     lines, candidates = [], []
+    answers = page.answers
     named = np.exp(answers[:, 0]) if len(answers) else np.zeros((0, 11))
     digit_probability = 1 - named[:, 10]
     probabilities = named[:, :10] / digit_probability[:, None]
@@ -90,13 +98,16 @@ def number(reader: Reader, picture: bytes | Grey, *, explain: bool = False) -> N
     started = time.perf_counter()
     answers = reader.name_columns(page.questions)
     seconds = time.perf_counter() - started
-    return conclude_number(reader, page, answers, model_seconds=seconds, explain=explain)
+    named = name_lines(reader, page, answers)
+    opinions = reader.second_opinions(named.doubtful)
+    return conclude_number(reader, named, opinions, model_seconds=seconds, explain=explain)
 
 
 def fake_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets every `Reader` read numbers so."""
     fakes: dict[str, Any] = {
         "prepare_number": prepare_number,
+        "name_lines": name_lines,
         "conclude_number": conclude_number,
         "number": number,
     }
