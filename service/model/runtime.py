@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from service.errors import ArtifactRefused
 from service.reading.tiles import HEIGHT, TILE
-from service.reading.types import NameColumns, Signatures
+from service.reading.types import Signatures
 
 SIGNATURE = "serving_default"
 LINES = "lines"
 WARM_UP = (1, 2, 4, 8, 16, 32, 64)
 """Batch sizes that are asked once before a model serves, so that no caller pays for the first time."""
 WARM_UP_TILES = (1, 2, 3, 4)
+
+_BY_THE_CALLER = -1
+"""Threads for operations that could be run side by side: none but the one that asks."""
 
 
 def processors() -> int:
@@ -27,71 +31,56 @@ def processors() -> int:
 
 
 def open_saved_model(folder: Path, threads: int) -> Signatures:
-    """Loads the SavedModel in `folder` and warms it up. Raises `ArtifactRefused` when a signature is another one."""
-    tf = _tensorflow(threads)
+    """Loads the SavedModel in `folder` and warms it up. Raises `ArtifactRefused` when a signature is another one.
+
+    It is run in a session, by the thread that asks and no other. Called as a function, TensorFlow 2's way, a single picture takes
+    it twice as long, and one thread of TensorFlow's own does it for all who ask. `threads`: within one operation.
+    """
+    tf = _tensorflow()
+    v1 = tf.compat.v1
+    config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=_BY_THE_CALLER)
+    config.experimental.executor_type = "SINGLE_THREADED_EXECUTOR"
+    graph = v1.Graph()
+    session = v1.Session(graph=graph, config=config)
     try:
-        loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures[SIGNATURE]
+        with graph.as_default():
+            signatures = v1.saved_model.load(session, ["serve"], str(folder)).signature_def
+        digits = signatures[SIGNATURE]
     except Exception as error:  # TensorFlow raises whatever it likes on a bad file
         raise ArtifactRefused("saved_model.pb", f"cannot be loaded ({type(error).__name__})") from error
-    _check_signature(tf, signature)
 
-    def predict(images: NDArray[np.uint8], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        answer = signature(images=tf.constant(images))
-        return answer["probabilities"].numpy(), answer["digit_probability"].numpy()
+    def opened(name: str, signature: Any, argument: str, shape: list[int], outputs: tuple[str, ...]) -> Any:
+        """The signature as a function from one array to a list of some."""
+        given = signature.inputs.get(argument)
+        if not (
+            len(signature.inputs) == 1
+            and given is not None
+            and (given.dtype, [side.size for side in given.tensor_shape.dim]) == (tf.uint8.as_datatype_enum, shape)
+            and all(signature.outputs[output].dtype == tf.float32.as_datatype_enum for output in outputs)
+        ):
+            raise ArtifactRefused("saved_model.pb", f"the signature {name} is not the one of docs/artifact.md")
+        fetched = [graph.get_tensor_by_name(signature.outputs[output].name) for output in outputs]
+        return session.make_callable(fetched, [graph.get_tensor_by_name(given.name)])
 
-    # The signature holds its resources weakly: without this they would go when this function returns.
-    predict.model = loaded  # type: ignore[attr-defined]
+    predict = opened(SIGNATURE, digits, "images", [-1, 28, 28], ("probabilities", "digit_probability"))
     for size in WARM_UP:
         predict(np.zeros((size, 28, 28), np.uint8))
-    return Signatures(predict, _lines(tf, loaded))
-
-
-def _lines(tf: Any, loaded: Any) -> NameColumns | None:
-    """The signature for lines, where the model has one."""
-    if LINES not in loaded.signatures:
-        return None
-    signature = loaded.signatures[LINES]
-    inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
-    if not (
-        list(inputs) == ["lines"]
-        and inputs["lines"].dtype == tf.uint8
-        and inputs["lines"].shape.as_list() == [None, HEIGHT, None]
-        and list(outputs) == ["log_probabilities"]
-        and outputs["log_probabilities"].dtype == tf.float32
-    ):
-        raise ArtifactRefused("saved_model.pb", f"the signature {LINES} is not the one of docs/artifact.md")
+    if LINES not in signatures:
+        return Signatures(predict)
+    name = opened(LINES, signatures[LINES], "lines", [-1, HEIGHT, -1], ("log_probabilities",))
 
     def name_columns(lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        return np.asarray(signature(lines=tf.constant(lines))["log_probabilities"].numpy())
+        (named,) = name(lines)
+        return np.asarray(named)
 
-    name_columns.model = loaded  # type: ignore[attr-defined]
     for size in WARM_UP_TILES:
         name_columns(np.zeros((size, HEIGHT, TILE), np.uint8))
-    return name_columns
+    return Signatures(predict, name_columns)
 
 
-def _tensorflow(threads: int) -> Any:
+def _tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # TensorFlow is already running here (a second version, or a test): its threads are what they are.
+    tf.get_logger().setLevel(logging.ERROR)  # it warns that sessions are of TensorFlow 1
     return tf
-
-
-def _check_signature(tf: Any, signature: Any) -> None:
-    inputs = signature.structured_input_signature[1]
-    outputs = signature.structured_outputs
-    right = (
-        list(inputs) == ["images"]
-        and inputs["images"].dtype == tf.uint8
-        and inputs["images"].shape.as_list() == [None, 28, 28]
-        and {"probabilities", "digit_probability"} <= set(outputs)
-        and all(outputs[name].dtype == tf.float32 for name in ("probabilities", "digit_probability"))
-    )
-    if not right:
-        raise ArtifactRefused("saved_model.pb", f"the signature {SIGNATURE} is not the one of docs/artifact.md")
