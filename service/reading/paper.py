@@ -15,12 +15,14 @@ _THUMB = 96  # pixels of the longer side at which the light is estimated
 _FLAT = 6, 0.9  # a flat picture: within so many grey levels of its frame's median lies such a share of the frame
 _CLEAN = 1, 0.55  # the same of a drawing, whatever touches its frame
 _BAND_LEVELS, _BAND_AGREE, _BAND_PAPER = 0.1, 0.85, 0.65  # bands: share of the contrast, of the columns, of the picture
+_SHADOW = 0.25  # of the light: a shadow leaves more than this
 _EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light is even
 _BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge; a shadow is broader
 _NARROW = 2.5  # times as long as wide: of a digit only a 1 is
 _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
 _MAJORITY = 0.6  # of the shorter side: a window of which most is paper
+_GRAIN = 0.8  # pixels: standard deviation of the blur that evens the paper's grain
 _SAMPLE = 4_096
 MAD_TO_SIGMA = 1.4826
 
@@ -42,7 +44,7 @@ def relief(grey: Grey) -> NDArray[np.float32]:
     if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
         return _flat(grey, level)
     thumb = shrunk(grey, _THUMB / max(grey.shape))
-    smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), 0.8), np.uint8)
+    smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), _GRAIN), np.uint8)
     told = None if max(grey.shape) <= _TINY else polarity.ink_is_light(smooth)
     even = _even(grey, thumb, told)
     return _uneven(grey, thumb, smooth, told) if even is None else even
@@ -131,6 +133,8 @@ def _banded(grey: Grey) -> NDArray[np.float32] | None:
         alike = np.flatnonzero(np.abs(top - bottom) <= _BAND_LEVELS * contrast)
         if len(alike) < _BAND_AGREE * columns or np.ptp(top[alike]) < 0.5 * contrast:
             continue
+        if top[alike].min() > _SHADOW * top[alike].max():
+            continue
         nearest = alike[np.abs(np.arange(columns)[:, None] - alike).argmin(axis=1)]
         paper = ((top + bottom)[nearest] / 2).astype(np.float32)
         difference = np.abs(view - paper)
@@ -196,26 +200,27 @@ def _ring(mask: NDArray[np.bool_], depth: int) -> float:
 def _uneven(grey: Grey, thumb: Grey, smooth: Grey, told: bool | None) -> NDArray[np.float32]:
     """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in.
 
-    `thumb` is the picture made small, `smooth` that without its grain; `told`: whether ink is light, where that is known.
+    The edge of a shadow stays where it is then, as long as it is straight. `thumb` is the picture made small, `smooth` that without
+    its grain; `told`: whether ink is light, where that is known.
     """
-    height, width = grey.shape
-    shorter = min(thumb.shape)
     light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
-    window = 2 * (round(_MAJORITY * shorter) // 2) + 1
+    window = 2 * (round(_MAJORITY * min(thumb.shape)) // 2) + 1
     ink_is_light = told
     if ink_is_light is None and not _bordered(light):
         ink_is_light = _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
     if ink_is_light is None:
         ink_is_light = _likeness_to_paper(light) < 0.5
-    side = 2 * (round(_WIDEST * shorter) // 2) + 1
+    seen = grey.astype(np.float32)
+    shape = cv2.MORPH_ELLIPSE
+    if thumb is not grey:  # at its full size, for in the small one the two sides of a shadow's edge are mixed
+        smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), _GRAIN), np.uint8)
+        seen, shape = smooth.astype(np.float32), cv2.MORPH_RECT  # as good for straight edges, and quick at any size
+    side = 2 * (round(_WIDEST * min(grey.shape)) // 2) + 1
     way = cv2.MORPH_OPEN if ink_is_light else cv2.MORPH_CLOSE
-    paper = cv2.morphologyEx(smooth, way, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    if thumb is not grey:  # its pixels are mixed at the edge of a shadow, and all that they are mixed of is paper
-        step = cv2.MORPH_DILATE if ink_is_light else cv2.MORPH_ERODE
-        paper = cv2.morphologyEx(paper, step, np.ones((3, 3), np.uint8))
-    full = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    difference = grey - full if ink_is_light else full - grey
+    paper = cv2.morphologyEx(smooth, way, cv2.getStructuringElement(shape, (side, side))).astype(np.float32)
+    difference = seen - paper if ink_is_light else paper - seen
+    difference -= np.median(_sample(difference))  # grain is filled in as well
     if not ink_is_light:  # ink takes away a share of the light that falls on it: shadows hold weaker ink
-        bright = float(full.max())
-        difference *= bright / np.maximum(full, max(bright / 8, 1.0))
-    return np.asarray(difference - np.median(_sample(difference)), np.float32)
+        bright = float(paper.max())
+        difference *= bright / np.maximum(paper, max(bright / 8, 1.0))
+    return np.asarray(difference, np.float32)
