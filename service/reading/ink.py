@@ -31,9 +31,22 @@ class Found:
     box: Box
 
 
-def find_digit(grey: Grey) -> Found | None:
-    """The marks that make up the picture's one digit, or None where there is no ink."""
-    relief = _relief(grey)
+def find_digit(grey: Grey) -> tuple[Found, ...]:
+    """The marks that make up the picture's one digit; none where there is no ink.
+
+    Where the picture does not tell whether its ink is dark or light there are two answers, what it rather is before the other.
+    """
+    relief = paper.relief(grey)
+    found = _find(grey, relief)
+    if found is None or relief.told:
+        return () if found is None else (found,)
+    other = _find(grey, paper.relief(grey, otherwise=True), otherwise=True)
+    return (found,) if other is None else (found, other)
+
+
+def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) -> Found | None:
+    """The digit in the picture with that relief."""
+    relief = _without_ruling(paper_relief.values)
     ink = _ink(relief, 0.0)
     if ink is None:
         return None
@@ -41,7 +54,7 @@ def find_digit(grey: Grey) -> Found | None:
     if len(marks.stats) > _MANY:
         clean = grain.without_specks(grey)
         if clean is not grey:
-            relief = _relief(clean)
+            relief = _without_ruling(paper.relief(clean, otherwise=otherwise).values)
             ink = _ink(relief, 0.0)
             if ink is None:
                 return None
@@ -70,10 +83,8 @@ def find_digit(grey: Grey) -> Found | None:
     return _cut(ink, marks, chosen) if chosen else None
 
 
-def _relief(grey: Grey) -> NDArray[np.float32]:
-    """The relief, without printed ruling."""
-    relief = paper.relief(grey)
-    ruling = printed_lines(relief) if min(grey.shape) >= _ROOMY else None
+def _without_ruling(relief: NDArray[np.float32]) -> NDArray[np.float32]:
+    ruling = printed_lines(relief) if min(relief.shape) >= _ROOMY else None
     return relief if ruling is None else np.where(ruling, np.float32(0), relief)
 
 

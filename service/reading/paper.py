@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -27,27 +28,39 @@ _SAMPLE = 4_096
 MAD_TO_SIGMA = 1.4826
 
 
-def relief(grey: Grey) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True)
+class Relief:
     """How far each pixel is from the paper towards ink, in grey levels (negative: away from it), float32 `[height, width]`.
 
-    The paper, flat or unevenly lit, is taken away, and dark and light ink come out alike.
+    The paper, flat or unevenly lit, is taken away, and dark and light ink come out alike. `told`: the picture tells which it is.
     """
+
+    values: NDArray[np.float32]
+    told: bool = True
+
+
+def relief(grey: Grey, *, otherwise: bool = False) -> Relief:
+    """`otherwise`: where the picture does not tell whether ink is dark or light, as if it were what it rather is not."""
     edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     edges.sort()
     frame = edges.tobytes()
     level = frame[len(frame) // 2]
     if _count_within(frame, level, _FLAT[0]) >= _FLAT[1] * len(frame):
-        return _flat(grey, level)
+        return Relief(_flat(grey, level))
     banded = _banded(grey)
     if banded is not None:
-        return banded
+        return Relief(banded)
     if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
-        return _flat(grey, level)
+        return Relief(_flat(grey, level))
     thumb = shrunk(grey, _THUMB / max(grey.shape))
     smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), _GRAIN), np.uint8)
     told = None if max(grey.shape) <= _TINY else polarity.ink_is_light(smooth)
     even = _even(grey, thumb, told)
-    return _uneven(grey, thumb, smooth, told) if even is None else even
+    if even is not None:
+        return Relief(even)
+    if told is not None:
+        return Relief(_uneven(grey, thumb, smooth, told))
+    return Relief(_uneven(grey, thumb, smooth, _is_rather_light(thumb) != otherwise), told=False)
 
 
 def _count_within(frame: bytes, level: int, distance: int) -> int:
@@ -197,19 +210,20 @@ def _ring(mask: NDArray[np.bool_], depth: int) -> float:
     return float(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).mean())
 
 
-def _uneven(grey: Grey, thumb: Grey, smooth: Grey, told: bool | None) -> NDArray[np.float32]:
+def _is_rather_light(thumb: Grey) -> bool:
+    """Whether ink is rather light than dark, in a picture that does not tell."""
+    light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
+    window = 2 * (round(_MAJORITY * min(thumb.shape)) // 2) + 1
+    rises = None if _bordered(light) else _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
+    return _likeness_to_paper(light) < 0.5 if rises is None else rises
+
+
+def _uneven(grey: Grey, thumb: Grey, smooth: Grey, ink_is_light: bool) -> NDArray[np.float32]:
     """Paper whose light changes: what is left of the picture when everything narrower than a stroke may be is filled in.
 
     The edge of a shadow stays where it is then, as long as it is straight. `thumb` is the picture made small, `smooth` that without
-    its grain; `told`: whether ink is light, where that is known.
+    its grain.
     """
-    light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
-    window = 2 * (round(_MAJORITY * min(thumb.shape)) // 2) + 1
-    ink_is_light = told
-    if ink_is_light is None and not _bordered(light):
-        ink_is_light = _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
-    if ink_is_light is None:
-        ink_is_light = _likeness_to_paper(light) < 0.5
     seen = grey.astype(np.float32)
     shape = cv2.MORPH_ELLIPSE
     if thumb is not grey:  # at its full size, for in the small one the two sides of a shadow's edge are mixed

@@ -11,7 +11,7 @@ from service.reading.types import Grey
 _NARROW = 0.2  # of the shorter side
 _STRONGEST = 0.005  # of the picture: a thin digit covers more of it
 _STRONG, _LEAST = 0.5, 4  # of the strongest, and grey levels: what makes a mark
-_FURTHER = 1.2  # times as far: what reaches no further may be either
+_FURTHER = 1.5  # times as far: what reaches no further may be either
 
 
 def ink_is_light(thumb: Grey) -> bool | None:

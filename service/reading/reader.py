@@ -47,14 +47,17 @@ class Reader:
         return self.conclude([self.prepare(picture)], [explain])[0]
 
     def prepare(self, picture: bytes | Grey) -> Prepared:
-        """Everything before the model. Raises `PictureError`."""
+        """Everything before the model, which is asked only where dark and light ink cannot be told apart. Raises `PictureError`."""
         started = time.perf_counter()
         page = decode(picture, self._max_pixels)
         decoded = time.perf_counter()
         found = find_digit(page.grey)
-        normalised = None if found is None else normalise(found.ink)
-        box = None if found is None else page.full_size_box(found.box)
-        return Prepared(normalised, box, decoded - started, time.perf_counter() - decoded)
+        if not found:
+            return Prepared(None, None, decoded - started, time.perf_counter() - decoded)
+        pictures = [normalise(each.ink) for each in found]
+        best = 0 if len(found) == 1 else int(self._model.digits(np.stack(pictures))[1].argmax())
+        box = page.full_size_box(found[best].box)
+        return Prepared(pictures[best], box, decoded - started, time.perf_counter() - decoded)
 
     def conclude(self, prepared: Sequence[Prepared], explain: Sequence[bool]) -> list[DigitReading]:
         """The model and everything after it, in one batch; `explain` says for each picture whether to explain it."""

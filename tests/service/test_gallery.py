@@ -64,10 +64,9 @@ def edge_of_a_shadow(digit: int) -> Picture:
 
 @shown
 def pencil_across_the_edge_of_a_shadow(digit: int) -> Picture:
-    """The edge is upright, so that both ends of a column are in the same light."""
-    x = np.arange(420)
-    shade = cv2.GaussianBlur(np.where(x < 225, 1.0, 0.6)[None], (0, 0), 1.5)
-    written = page(digit, (420, 420), height=170, pen=16, paper=225, colour=165)
+    """The edge closes the gaps between strokes, which look like light ink then, and is upright, as stripes of paper would be."""
+    shade = cv2.GaussianBlur(np.where(np.arange(420) < 240, 1.0, 0.6)[None], (0, 0), 1.5)
+    written = page(digit, (420, 420), height=150, pen=12, paper=225, colour=165)
     return grainy(written * shade, 3, digit)
 
 
