@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 _SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a frame
 _RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
+_GOOD_PART = 0.2  # of the mass
 _BODY, _SEED = 69, 128  # of 255: what belongs to a mark, and what makes it one
+_CLEAN_BODY = 45  # the same on paper without noise, where whatever is there was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,9 @@ class Marks:
     mass: NDArray[np.float64]
 
 
-def marks_of(ink: NDArray[np.uint8]) -> Marks:
-    """The components of `ink`, uint8, full ink 255."""
-    body = (ink >= _BODY).view(np.uint8)
+def marks_of(ink: NDArray[np.uint8], *, clean: bool = False) -> Marks:
+    """The components of `ink`, uint8, full ink 255. `clean`: the paper has no noise."""
+    body = (ink >= (_CLEAN_BODY if clean else _BODY)).view(np.uint8)
     count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
     labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
     if count <= 2:
@@ -60,7 +62,7 @@ def _is_remnant(marks: Marks, i: int) -> bool:
         and min(height, width) >= _SMALLEST
         and _shuns_middle(marks, i)
         and _straight(marks, i)
-        and _frames(marks, i)
+        and (_frames(marks, i) or _beside_another(marks, i))
     )
 
 
@@ -89,6 +91,15 @@ def _frames(marks: Marks, i: int) -> bool:
     w, h = int(marks.stats[i, 2]), int(marks.stats[i, 3])
     corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
     return bool((corners == i).any() or w < 0.9 * width or h < 0.9 * height)
+
+
+def _beside_another(marks: Marks, i: int) -> bool:
+    """Whether a mark with a good part of its mass stands in the middle and touches no edge: then that one is the digit."""
+    height, width = marks.labels.shape
+    x, y, w, h = marks.stats[:, :4].T.astype(np.float64)
+    within = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    middle = np.maximum(np.abs((x + w / 2) / width - 0.5), np.abs((y + h / 2) / height - 0.5)) < _RIM
+    return bool((within & middle & (marks.mass > _GOOD_PART * marks.mass[i])).any())
 
 
 def choose(marks: Marks, framed: bool) -> list[int]:

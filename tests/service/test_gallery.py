@@ -228,6 +228,22 @@ def dirt_and_dots(digit: int) -> Picture:
 
 
 @shown
+def cell_whose_soft_borders_cross(digit: int) -> Picture:
+    """They reach all edges of the picture, as a digit may that fills it, and are too soft to be found as lines."""
+    cell = page(digit, (64, 64), height=34, pen=4, paper=200, colour=120)
+    borders = np.full((64, 64), 200, np.uint8)
+    borders[:, 5:11] = borders[4:10] = 120
+    return grainy(np.minimum(cv2.GaussianBlur(borders, (0, 0), 2.5), cell), 2, digit)
+
+
+@shown
+def faint_end_of_a_stroke(digit: int) -> Picture:
+    """A pencil that is pressed less and less, on paper that is white."""
+    pressed = np.linspace(1.0, 0.22, 56)[:, None]
+    return (255 - pressed * (255 - page(digit, (56, 56), height=40, pen=4, paper=255, colour=60))).astype(np.uint8)
+
+
+@shown
 def salt_and_pepper(digit: int) -> Picture:
     picture, chance = dark(digit), np.random.default_rng(digit).random((200, 200))
     picture[chance < 0.05], picture[chance > 0.95] = 0, 255
