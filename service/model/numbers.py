@@ -87,11 +87,18 @@ class Numbers:
         gate.let_go(-size)
         try:
             first = await self._ask(prepared.questions)
-            name = functools.partial(self._reader.name_lines, prepared, first.named)
+            look = functools.partial(self._reader.first_look, prepared, first.named)
+            seen = await _beside(self._conclusions, look)
+            further = await self._ask(seen.questions)
+            name = functools.partial(self._reader.name_lines, seen, further.named)
             named = await _beside(self._conclusions, name)
-            second, seconds = await self._ask_again(named.doubtful)
+            opinions, seconds = await self._ask_alone(named.doubtful)
             conclude = functools.partial(
-                self._reader.conclude_number, named, second, model_seconds=first.seconds + seconds, explain=explain
+                self._reader.conclude_number,
+                named,
+                opinions,
+                model_seconds=first.seconds + further.seconds + seconds,
+                explain=explain,
             )
             return await _beside(self._conclusions, conclude)
         finally:
@@ -119,7 +126,7 @@ class Numbers:
             seconds += opinions.seconds
         return Opinions(np.concatenate(named), seconds)
 
-    async def _ask_again(self, doubtful: NDArray[np.uint8]) -> tuple[SecondOpinions, float]:
+    async def _ask_alone(self, doubtful: NDArray[np.uint8]) -> tuple[SecondOpinions, float]:
         """The model's opinions of uint8 `[M, 28, 28]`, asked as single digits are, and the seconds that it took over them."""
         probabilities, digit_probability = (
             np.zeros((len(doubtful), 10), np.float32),

@@ -76,6 +76,24 @@ def best_text(named: NDArray[np.float32], favour: float = 0.0) -> Text:
     return Text(digits, columns, math.exp(min(0.0, _forward(told, digits))), alone(told, columns))
 
 
+def text_of_looks(looks: Sequence[NDArray[np.float32]], favour: float = 0.0) -> Text:
+    """As `best_text`, of several looks at one line, each with columns of its own; `columns` are those of the first.
+
+    The text has the highest mean probability of those that are the best by one of the looks.
+    """
+    told = [look.astype(np.float64) for look in looks]
+    favoured = [look - np.where(np.arange(BLANK + 1) == BLANK, favour, 0.0) for look in told]
+    texts = sorted({best_text(look, favour).digits for look in looks} - {()})
+    if not texts:
+        return best_text(looks[0], favour)
+    sums = [np.logaddexp.reduce([_forward(look, text) for look in favoured]) for text in texts]
+    digits = texts[int(np.argmax(sums))]
+    places = [_places(look, digits) for look in favoured]
+    probability = float(np.mean([math.exp(min(0.0, _forward(look, digits))) for look in told]))
+    each = np.mean([alone(look, columns) for look, columns in zip(told, places, strict=True)], axis=0)
+    return Text(digits, places[0], probability, each)
+
+
 def alone(values: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
     """How probably each of the ten digits and no other is named about each of the `columns`, rising: float64 `[N, 10]`.
 

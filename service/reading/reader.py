@@ -14,6 +14,7 @@ from service.errors import NoNumbers
 from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.ink import find_digit
+from service.reading.looks import SeenPage, first_look
 from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, prepare_number
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
@@ -121,17 +122,17 @@ class Reader:
 
     def number(self, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
         """Reads a page of digits, an encoded file or a grey array. Raises `PictureError`, or `NoNumbers` as `name_columns`."""
+        asked = _Asked()
         prepared = self.prepare_number(picture)
-        started = time.perf_counter()
-        questions = prepared.questions
-        starts = range(0, max(1, len(questions)), _AT_ONCE)
-        answers = np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
-        asked = time.perf_counter()
-        named = self.name_lines(prepared, answers)
-        again = time.perf_counter()
-        opinions = self.second_opinions(named.doubtful)
-        seconds = asked - started + time.perf_counter() - again
-        return self.conclude_number(named, opinions, model_seconds=seconds, explain=explain)
+        with asked:
+            answers = self._name_all(prepared.questions)
+        seen = self.first_look(prepared, answers)
+        with asked:
+            answers = self._name_all(seen.questions)
+        named = self.name_lines(seen, answers)
+        with asked:
+            opinions = self.second_opinions(named.doubtful)
+        return self.conclude_number(named, opinions, model_seconds=asked.seconds, explain=explain)
 
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
         """Everything before the model, which is to be asked its `questions`. Raises `PictureError`."""
@@ -142,9 +143,13 @@ class Reader:
         name = self.lines()
         return name(questions) if len(questions) else np.zeros((0, questions.shape[2] // STEP, CLASSES), np.float32)
 
-    def name_lines(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> NamedPage:
-        """What the page says by the model's `answers` to its `questions`, and which digits are to be looked at once more."""
-        return name_lines(prepared, answers, self._thresholds)
+    def first_look(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> SeenPage:
+        """The page by the model's `answers` to its `questions`; it has more of them, to be asked next."""
+        return first_look(prepared, answers, self._thresholds)
+
+    def name_lines(self, page: SeenPage, answers: NDArray[np.float32]) -> NamedPage:
+        """What the page says by the answers to its further `questions`, and which digits are to be looked at by themselves."""
+        return name_lines(page, answers, self._thresholds)
 
     def second_opinions(self, doubtful: NDArray[np.uint8]) -> SecondOpinions:
         """The model's of digits that are shown by themselves: uint8 `[M, 28, 28]`, any M."""
@@ -152,11 +157,28 @@ class Reader:
             return SecondOpinions(np.zeros((0, 10), np.float32), np.zeros(0, np.float32))
         return SecondOpinions(*self._model.digits(doubtful))
 
+    def _name_all(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
+        starts = range(0, max(1, len(questions)), _AT_ONCE)
+        return np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
+
     def conclude_number(
         self, named: NamedPage, opinions: SecondOpinions, *, model_seconds: float, explain: bool
     ) -> NumberReading:
         """Everything after the model: `opinions` are its of the `doubtful` digits."""
         return conclude_number(named, opinions, self._thresholds, model_seconds=model_seconds, explain=explain)
+
+
+class _Asked:
+    """The `seconds` that were spent within it, in sum."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._since = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._since
 
 
 def _blank(item: Prepared, seconds: float) -> DigitReading:

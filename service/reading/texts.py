@@ -1,6 +1,7 @@
 """What the model says of a page's lines → the most probable text of each, and where its digits are.
 
-Digits of which the reader of lines is not sure are cut out of their line and shown to the reader of single digits as well.
+Digits of which the reader of lines is not sure, by all its looks, are cut out of their line and shown to the reader of single
+digits as well.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.ctc import BLANK, Text, alone, best_text
+from service.reading.ctc import BLANK, alone
 from service.reading.decode import Page
 from service.reading.lines import Strip
+from service.reading.looks import SeenLine, SeenPage, all_looks
 from service.reading.normalise import CANVAS, normalise
 from service.reading.numbers import PreparedNumber
 from service.reading.places import Area, areas, cut
-from service.reading.tiles import LinePicture, joined
 from service.reading.types import (
     Box,
     Candidate,
@@ -41,15 +42,9 @@ _SECOND = 0.5  # what the second opinion counts for, where it is of one whole di
 
 @dataclass(frozen=True, slots=True)
 class NamedLine:
-    """A line's columns, `named` float32 `[columns, 11]`, the most probable `text` of them, and where its digits are.
+    """A line, and where the digits of its text are. `is_number`: it is probable enough to be told."""
 
-    `is_number`: probable enough to be told.
-    """
-
-    strip: Strip
-    picture: LinePicture
-    named: NDArray[np.float32]
-    text: Text
+    seen: SeenLine
     areas: tuple[Area, ...]
     is_number: bool
 
@@ -72,27 +67,24 @@ class SecondOpinions:
     digit_probability: NDArray[np.float32]
 
 
-def name_lines(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: Thresholds) -> NamedPage:
-    """The text of each line by the model's answers to the page's questions: float32 `[N, TILE / 2, 11]`."""
+def name_lines(page: SeenPage, answers: NDArray[np.float32], thresholds: Thresholds) -> NamedPage:
+    """The text of each line by the model's answers to the page's further questions: float32 `[N, TILE / 2, 11]`."""
     lines: list[NamedLine] = []
-    at = 0
-    for strip, picture in prepared.lines:
-        named = joined(picture, answers[at : at + picture.tiles])
-        at += picture.tiles
-        text = best_text(named, thresholds.favour)
+    for seen in all_looks(page, answers, thresholds):
+        text = seen.text
         is_number = bool(text.digits) and text.probability >= _LEAST_SURE ** len(text.digits)
-        found = areas(strip, [picture.to_strip(column) for column in text.columns]) if is_number else []
-        lines.append(NamedLine(strip, picture, named, text, tuple(found), is_number))
+        found = areas(seen.strip, [seen.picture.to_strip(column) for column in text.columns]) if is_number else []
+        lines.append(NamedLine(seen, tuple(found), is_number))
     doubts = [
-        (float(line.text.each[place, digit]), row, place)
+        (float(line.seen.text.each[place, digit]), row, place)
         for row, line in enumerate(lines)
-        for place, digit in enumerate(line.text.digits if line.is_number else ())
-        if line.text.each[place, digit] < _SURE
+        for place, digit in enumerate(line.seen.text.digits if line.is_number else ())
+        if line.seen.text.each[place, digit] < _SURE
     ]
     where = tuple((row, place) for _, row, place in sorted(doubts)[:_MOST_DOUBTFUL])
-    pictures = [normalise(cut(lines[row].strip, lines[row].areas[place])) for row, place in where]
+    pictures = [normalise(cut(lines[row].seen.strip, lines[row].areas[place])) for row, place in where]
     return NamedPage(
-        prepared, tuple(lines), np.stack(pictures) if pictures else np.zeros((0, CANVAS, CANVAS), np.uint8), where
+        page.prepared, tuple(lines), np.stack(pictures) if pictures else np.zeros((0, CANVAS, CANVAS), np.uint8), where
     )
 
 
@@ -125,11 +117,11 @@ def conclude_number(
 
 def _weighed(page: NamedPage, opinions: SecondOpinions) -> list[NamedLine]:
     """The lines with the texts that both opinions together make the most probable: a product of experts, digit by digit."""
-    texts = [line.text for line in page.lines]
+    texts = [line.seen.text for line in page.lines]
     given = zip(page.where, opinions.probabilities, opinions.digit_probability.tolist(), strict=True)
     for (row, place), probabilities, whole in given:
         texts[row] = texts[row].weighed(place, probabilities, _SECOND * whole)
-    return [replace(line, text=text) for line, text in zip(page.lines, texts, strict=True)]
+    return [replace(line, seen=replace(line.seen, text=text)) for line, text in zip(page.lines, texts, strict=True)]
 
 
 def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds) -> Status:
@@ -142,9 +134,9 @@ def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds)
 
 
 def _line(page: Page, line: NamedLine) -> Line:
-    text = line.text
+    text, strip = line.seen.text, line.seen.strip
     digits = [
-        NumberDigit(digit, float(each[digit]), _of_ten(each), _box(page, line.strip, area))
+        NumberDigit(digit, float(each[digit]), _of_ten(each), _box(page, strip, area))
         for digit, each, area in zip(text.digits, text.each, line.areas, strict=True)
     ]
     boxes = [digit.box for digit in digits]
@@ -163,7 +155,7 @@ def _of_ten(each: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _candidates(page: Page, line: NamedLine) -> list[Candidate]:
     """Each place where a digit may be, the ones in the answer among them."""
-    strip, named, text = line.strip, line.named, line.text
+    strip, picture, named, text = line.seen.strip, line.seen.picture, line.seen.named, line.seen.text
     chosen = dict(zip(text.columns, zip(text.digits, text.each, strict=True), strict=True)) if line.is_number else {}
     some = 1 - np.exp(named[:, BLANK])
     peaks = set(chosen)
@@ -172,7 +164,7 @@ def _candidates(page: Page, line: NamedLine) -> list[Candidate]:
         if not any(start <= column < end for column in chosen):
             peaks.add(start + int(some[start:end].argmax()))
     columns = sorted(peaks)
-    found = areas(strip, [line.picture.to_strip(column) for column in columns])
+    found = areas(strip, [picture.to_strip(column) for column in columns])
     candidates = []
     for column, each, area in zip(columns, alone(named.astype(np.float64), columns), found, strict=True):
         digit, shares = chosen.get(column, (int(named[column, :BLANK].argmax()), each))

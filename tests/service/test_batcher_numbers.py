@@ -17,7 +17,16 @@ from service.reading.reader import Reader
 from service.reading.types import Signatures, Thresholds
 from tests.service.checks import Observed
 from tests.service.fakes import BLANK, ONE, FakeModel
-from tests.service.number_fakes import NUMBER, TEXT, conclude_number, name_lines, page, prepare_number, until_asked
+from tests.service.number_fakes import (
+    NUMBER,
+    TEXT,
+    conclude_number,
+    first_look,
+    name_lines,
+    page,
+    prepare_number,
+    until_asked,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("fake_number_reading")]
 
@@ -112,10 +121,11 @@ async def test_it_is_prepared_and_concluded_beside_the_model(batcher: Batcher, m
         return run
 
     monkeypatch.setattr(Reader, "prepare_number", watched(prepare_number))
+    monkeypatch.setattr(Reader, "first_look", watched(first_look))
     monkeypatch.setattr(Reader, "name_lines", watched(name_lines))
     monkeypatch.setattr(Reader, "conclude_number", watched(conclude_number))
     await batcher.read_number(page("1"))  # as small as a picture that the model's thread prepares
-    assert [name.rpartition("_")[0] for name in threads] == ["model-decode", "model-conclude", "model-conclude"]
+    assert [name.rpartition("_")[0] for name in threads] == ["model-decode", *["model-conclude"] * 3]
 
 
 async def test_a_full_queue_refuses_at_once(batcher: Batcher, model: FakeModel, observed: Observed) -> None:

@@ -79,7 +79,7 @@ async def test_a_model_that_raises_fails_the_number_and_lives_on(
     assert (await batcher.read_number(NUMBER)).reading.text == TEXT
 
 
-@pytest.mark.parametrize("stage", ["prepare_number", "name_lines", "conclude_number"])
+@pytest.mark.parametrize("stage", ["prepare_number", "first_look", "name_lines", "conclude_number"])
 @pytest.mark.parametrize("error", [RuntimeError("a fault"), SystemExit(1)])
 async def test_a_fault_beside_the_model_fails_the_number_alone(
     batcher: Batcher, observed: Observed, monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException

@@ -183,7 +183,7 @@ async def test_requests_that_cannot_be_understood(client: httpx.AsyncClient) -> 
     )
 
 
-@pytest.mark.parametrize("name", ["prepare_number", "name_lines", "conclude_number"])
+@pytest.mark.parametrize("name", ["prepare_number", "first_look", "name_lines", "conclude_number"])
 async def test_our_fault_says_no_more_than_the_request_id(
     client: httpx.AsyncClient, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
