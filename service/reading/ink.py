@@ -53,9 +53,9 @@ def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) ->
         return None
     marks = marks_of(ink, clean=clean)
     if len(marks.stats) > _MANY:
-        rid = grain.without_specks(grey)
-        if rid is not grey:
-            relief = _without_ruling(paper.relief(rid, otherwise=otherwise).values)
+        speckless = grain.without_specks(grey)
+        if speckless is not grey:
+            relief = _without_ruling(paper.relief(speckless, otherwise=otherwise).values)
             ink = _ink(relief, 0.0)
             if ink is None:
                 return None

@@ -54,11 +54,13 @@ def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], threshold
     room = _MOST_TILES
     for row in sorted(range(len(lines)), key=lambda row: _certainty(lines[row].text)):
         line = lines[row]
-        if not _HOPELESS <= _certainty(line.text) < _SURE or room < 2 * len(_SIZES) * line.picture.tiles:
+        if not _HOPELESS <= _certainty(line.text) < _SURE:
             continue
         further = tuple(line_picture(replace(line.strip, height=size * line.strip.height)) for size in _SIZES)
-        lines[row] = replace(line, further=further)
-        room -= sum(picture.tiles for picture in further)
+        needed = sum(picture.tiles for picture in further)
+        if needed <= room:
+            room -= needed
+            lines[row] = replace(line, further=further)
     shown = [tiles(picture) for line in lines for picture in line.further]
     return SeenPage(prepared, tuple(lines), np.concatenate([np.zeros((0, HEIGHT, TILE), np.uint8), *shown]))
 
