@@ -20,7 +20,18 @@ import numpy as np
 
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
 from service.model.cost import cost_of, effort_beside
-from service.model.entries import Answer, Entry, NumberAnswer, Opinions, Outcome, Questions, deliver, waited
+from service.model.entries import (
+    Answer,
+    Doubtful,
+    Entry,
+    NumberAnswer,
+    Opinions,
+    Outcome,
+    Questions,
+    Second,
+    deliver,
+    waited,
+)
 from service.model.gate import DECODERS, Gate
 from service.model.handover import Handover
 from service.model.numbers import Numbers
@@ -33,7 +44,7 @@ log = logging.getLogger(__name__)
 PREPARE_SECONDS = 0.02
 """How long the model may be kept from a batch by preparing small pictures; who is left over is in the next batch."""
 
-Item = Prepared | Questions | DigitsError
+Item = Prepared | Questions | Doubtful | DigitsError
 
 
 @dataclass(slots=True)
@@ -195,7 +206,7 @@ class Batcher:
                     until = batch.since + PREPARE_SECONDS
                 batch.entries.append(entry)
                 item = entry.item
-                batch.items.append(item if isinstance(item, Questions) else self._prepare(item))
+                batch.items.append(item if isinstance(item, Questions | Doubtful) else self._prepare(item))
                 size += entry.cost
         self._handover.prepared()
         if batch.entries:
@@ -215,6 +226,8 @@ class Batcher:
                 outcomes.append(Answer(reading, waited(reading, done - entry.since)))
             elif isinstance(item, Questions):
                 outcomes.append(next(opinions))
+            elif isinstance(item, Doubtful):
+                outcomes.append(self._second(item))
             else:
                 outcomes.append(item)
         return outcomes
@@ -228,6 +241,11 @@ class Batcher:
         seconds = time.perf_counter() - started
         ends = np.cumsum([len(questions.tiles) for questions in asked])[:-1]
         return [Opinions(part, seconds) for part in np.split(named, ends)]
+
+    def _second(self, asked: Doubtful) -> Second:
+        started = time.perf_counter()
+        opinions = self._reader.second_opinions(asked.pictures)
+        return Second(opinions, time.perf_counter() - started)
 
     def _prepare(self, picture: bytes | Grey | Prepared) -> Prepared | DigitsError:
         if isinstance(picture, Prepared):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import DigitsError
+from service.reading.texts import SecondOpinions
 from service.reading.types import DigitReading, Grey, NumberReading, Prepared
 
 
@@ -44,6 +45,21 @@ class Questions:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Digits of a number, to be looked at by themselves: uint8 `[M, 28, 28]`."""
+
+    pictures: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The model's opinions of `Doubtful`, and the seconds that it took over their batch."""
+
+    opinions: SecondOpinions
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Opinions:
     """The model's of `Questions`: float32 `[N, W / 2, 11]`, and the seconds that it took over their batch."""
 
@@ -55,10 +71,11 @@ class Opinions:
 class Entry:
     """`cost`: how many pictures the model is asked about. `places`: how many in the queue are its own until it is taken.
 
-    `future` is given an `Answer`, or `Opinions` where `item` is `Questions`. `since`: when it came, by `time.perf_counter`.
+    `future` is given an `Answer`, `Opinions` where `item` is `Questions`, and `Second` where it is `Doubtful`. `since`: when it
+    came, by `time.perf_counter`.
     """
 
-    item: bytes | Grey | Prepared | Questions
+    item: bytes | Grey | Prepared | Questions | Doubtful
     explain: bool
     cost: int
     places: int
@@ -66,7 +83,7 @@ class Entry:
     since: float
 
 
-Outcome = Answer | Opinions | DigitsError
+Outcome = Answer | Opinions | Second | DigitsError
 
 
 def deliver(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:

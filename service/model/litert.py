@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.errors import ArtifactRefused
 from service.model.runtime import LINES, SIGNATURE
+from service.reading import crosscheck
 from service.reading.tiles import CLASSES, HEIGHT, STEP, TILE
 from service.reading.types import Signatures
 
@@ -20,7 +21,7 @@ SIZES = (32, 8, 1)
 """Batch sizes that memory is laid out for, falling. A batch is answered in such pieces: a picture costs the same in each of
 them, while laying out memory for the next batch's size would cost every batch."""
 TILES = (4, 1)
-"""The same of a line's tiles."""
+"""The same of a line's tiles, and of single digits that are shown as lines."""
 _CONTRACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     SIGNATURE: (
         {"images": (np.uint8, [-1, 28, 28])},
@@ -83,15 +84,17 @@ class _Digits(_Pieces):
         return probabilities, digit_probability
 
 
-class _Lines(_Pieces):
-    """The signature for tiles of lines."""
+class _Lines:
+    """The signature for lines that are as wide as a tile, or as a single digit."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        super().__init__(content, LINES, (HEIGHT, TILE), TILES, threads)
+        self._by_width = {
+            width: _Pieces(content, LINES, (HEIGHT, width), TILES, threads) for width in (TILE, crosscheck.WIDTH)
+        }
 
     def __call__(self, lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
         named = np.empty((len(lines), lines.shape[2] // STEP, CLASSES), np.float32)
-        for piece, answer in self.answers(lines=lines):
+        for piece, answer in self._by_width[lines.shape[2]].answers(lines=lines):
             named[piece] = answer["log_probabilities"]
         return named
 

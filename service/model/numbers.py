@@ -13,19 +13,19 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import Draining, ModelFailed, PictureError
 from service.model.cost import effort_of
-from service.model.entries import Entry, NumberAnswer, Opinions, Questions, waited
+from service.model.entries import Doubtful, Entry, NumberAnswer, Opinions, Questions, Second, waited
 from service.model.queue import PUT_AWAY, Queue
 from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
 from service.reading.texts import SecondOpinions
-from service.reading.types import Grey, NumberReading, Prepared
+from service.reading.types import Grey, NumberReading
 
 log = logging.getLogger(__name__)
 
@@ -117,36 +117,31 @@ class Numbers:
         seconds = 0.0
         for start in range(0, len(tiles), self._chunk):
             questions = Questions(tiles[start : start + self._chunk])
-            cost = TILE_COST * len(questions.tiles)
-            future: asyncio.Future[Opinions] = asyncio.get_running_loop().create_future()
-            if not self._queue.put(Entry(questions, False, cost, 0, future, time.perf_counter())):
-                raise Draining(PUT_AWAY)
-            opinions = await future
+            opinions: Opinions = await self._queued(questions, TILE_COST * len(questions.tiles))
             named.append(opinions.named)
             seconds += opinions.seconds
         return Opinions(np.concatenate(named), seconds)
 
     async def _ask_alone(self, doubtful: NDArray[np.uint8]) -> tuple[SecondOpinions, float]:
-        """The model's opinions of uint8 `[M, 28, 28]`, asked as single digits are, and the seconds that it took over them."""
-        probabilities, digit_probability = (
-            np.zeros((len(doubtful), 10), np.float32),
-            np.zeros(len(doubtful), np.float32),
-        )
+        """The same of single digits, uint8 `[M, 28, 28]`, and the seconds that the model took over them."""
+        given = [self._reader.second_opinions(doubtful[:0])]
         seconds = 0.0
         for start in range(0, len(doubtful), NUMBER_PLACES):
-            loop, since = asyncio.get_running_loop(), time.perf_counter()
-            entries = [
-                Entry(Prepared(picture, None, 0.0, 0.0), False, 1, 0, loop.create_future(), since)
-                for picture in doubtful[start : start + NUMBER_PLACES]
-            ]
-            if not all(self._queue.put(entry) for entry in entries):
-                raise Draining(PUT_AWAY)
-            readings = [answer.reading for answer in await asyncio.gather(*(entry.future for entry in entries))]
-            end = start + len(readings)
-            probabilities[start:end] = [reading.probabilities for reading in readings]
-            digit_probability[start:end] = [reading.digit_probability for reading in readings]
-            seconds += max(reading.model_seconds for reading in readings)
-        return SecondOpinions(probabilities, digit_probability), seconds
+            item = Doubtful(doubtful[start : start + NUMBER_PLACES])
+            second: Second = await self._queued(item, len(item.pictures))
+            given.append(second.opinions)
+            seconds += second.seconds
+        return SecondOpinions(
+            np.concatenate([each.probabilities for each in given]),
+            np.concatenate([each.digit_probability for each in given]),
+        ), seconds
+
+    async def _queued(self, item: Questions | Doubtful, cost: int) -> Any:
+        """What the model's thread makes of it."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if not self._queue.put(Entry(item, False, cost, 0, future, time.perf_counter())):
+            raise Draining(PUT_AWAY)
+        return await future
 
 
 async def _beside(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ArtifactRefused
+from service.reading.crosscheck import WIDTH
 from service.reading.tiles import HEIGHT, TILE
 from service.reading.types import Signatures
 
@@ -78,7 +79,8 @@ def open_saved_model(folder: Path, threads: int) -> Signatures:
         return np.asarray(named)
 
     for size in WARM_UP_TILES:
-        name_columns(np.zeros((size, HEIGHT, TILE), np.uint8))
+        for width in (TILE, WIDTH):
+            name_columns(np.zeros((size, HEIGHT, width), np.uint8))
     return Signatures(predict, name_columns)
 
 

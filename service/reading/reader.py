@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import NoNumbers
+from service.reading import crosscheck
 from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.ink import find_digit
@@ -63,30 +64,47 @@ class Reader:
     def conclude(self, prepared: Sequence[Prepared], explain: Sequence[bool]) -> list[DigitReading]:
         """The model and everything after it, in one batch; `explain` says for each picture whether to explain it."""
         started = time.perf_counter()
-        questions: list[NDArray[np.uint8]] = []
-        for item, wanted in zip(prepared, explain, strict=True):
-            if item.normalised is not None:
-                questions.append(item.normalised[None])
-                if wanted:
-                    questions.append(occlusions(item.normalised))
-        if questions:
-            probabilities, digit_probability = self._model.digits(np.concatenate(questions))
+        shown = [item.normalised for item in prepared if item.normalised is not None]
+        hidden = [
+            occlusions(item.normalised)
+            for item, wanted in zip(prepared, explain, strict=True)
+            if wanted and item.normalised is not None
+        ]
+        if shown:
+            pictures = np.stack(shown)
+            seen, whole = self._model.digits(np.concatenate([pictures, *hidden]))
+            probabilities, digit_probability = self._crosschecked(pictures, seen[: len(shown)], whole[: len(shown)])
         seconds = time.perf_counter() - started
 
         readings = []
-        at = 0
+        at, beyond = 0, len(shown)
         for item, wanted in zip(prepared, explain, strict=True):
             if item.normalised is None:
                 readings.append(_blank(item, seconds))
                 continue
             reading = self._judge(item, probabilities[at], float(digit_probability[at]), seconds)
-            at += 1
             if wanted:
-                hidden = probabilities[at : at + SALIENCY_QUESTIONS]
-                reading = replace(reading, explanation=explanation(item.normalised, probabilities[at - 1], hidden))
-                at += SALIENCY_QUESTIONS
+                without = seen[beyond : beyond + SALIENCY_QUESTIONS]
+                reading = replace(reading, explanation=explanation(item.normalised, seen[at], without))
+                beyond += SALIENCY_QUESTIONS
+            at += 1
             readings.append(reading)
         return readings
+
+    def _crosschecked(
+        self, pictures: NDArray[np.uint8], probabilities: NDArray[np.float32], digit_probability: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The model's answers to the pictures; to those in doubt with what its reader of lines says of them, if it has one."""
+        doubted = crosscheck.in_doubt(probabilities, digit_probability)
+        if self._model.lines is None or not len(doubted):
+            return probabilities, digit_probability
+        lines = crosscheck.as_lines(pictures[doubted])
+        named = np.concatenate([self._model.lines(lines[k : k + _AT_ONCE]) for k in range(0, len(lines), _AT_ONCE)])
+        probabilities, digit_probability = probabilities.copy(), digit_probability.copy()
+        probabilities[doubted], digit_probability[doubted] = crosscheck.weighed(
+            probabilities[doubted], digit_probability[doubted], named
+        )
+        return probabilities, digit_probability
 
     def _judge(
         self, item: Prepared, probabilities: NDArray[np.float32], digit_probability: float, seconds: float

@@ -19,7 +19,8 @@ CLASSES = 11
 _CORE, _AROUND = 120, 24
 TILE = _CORE + 2 * _AROUND
 """Width of a tile: what it is asked for, and on either side as much more as bears on the answer."""
-_MARGIN = 12  # pixels of nothing at the ends of a line
+LINE_MARGIN = 12
+"""Pixels of nothing at the ends of a line."""
 _LEAST_LEVEL = 32  # ink fainter than this, at its darkest, is not made brighter still
 
 
@@ -48,7 +49,7 @@ class LinePicture:
 
 def tiles_of(strip: Strip) -> int:
     """In how many tiles the strip would be shown, told without making its picture, which may be large."""
-    return -(-(max(1, round(int(strip.ink.shape[1]) * DIGIT / strip.height)) + 2 * _MARGIN) // _CORE)
+    return -(-(max(1, round(int(strip.ink.shape[1]) * DIGIT / strip.height)) + 2 * LINE_MARGIN) // _CORE)
 
 
 def line_picture(strip: Strip) -> LinePicture:
@@ -62,10 +63,10 @@ def line_picture(strip: Strip) -> LinePicture:
     weight = small.sum(1, dtype=np.float64)
     middle = float(weight @ np.arange(len(weight))) / max(float(weight.sum()), 1.0)
     top = round(HEIGHT / 2 - middle)
-    picture = np.zeros((HEIGHT, small.shape[1] + 2 * _MARGIN), np.uint8)
+    picture = np.zeros((HEIGHT, small.shape[1] + 2 * LINE_MARGIN), np.uint8)
     first, last = max(0, top), min(HEIGHT, top + small.shape[0])
-    picture[first:last, _MARGIN:-_MARGIN] = small[first - top : last - top]
-    return LinePicture(picture, small.shape[1] / columns, _MARGIN)
+    picture[first:last, LINE_MARGIN:-LINE_MARGIN] = small[first - top : last - top]
+    return LinePicture(picture, small.shape[1] / columns, LINE_MARGIN)
 
 
 def tiles(line: LinePicture) -> NDArray[np.uint8]:
