@@ -12,8 +12,8 @@ from service.reading.ctc import single
 from service.reading.normalise import CANVAS
 from service.reading.tiles import HEIGHT, LINE_MARGIN
 
-WIDTH = CANVAS + 2 * LINE_MARGIN
-"""Of such a line, in pixels."""
+WIDTH = 64
+"""Of such a line, in pixels: it begins as others do, and is as wide as the narrowest that are learned."""
 
 _SURE, _WHOLE, _NONE = 0.99, 0.9, 0.02  # confidence and digit_probability: between these there is doubt
 _DIGIT, _DIGIT_PROBABILITY = 0.2, 0.4  # what the other's opinion counts for, against 1 for the first
@@ -30,8 +30,10 @@ def in_doubt(probabilities: Floats, digit_probability: Floats) -> NDArray[np.int
 
 def as_lines(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Normalised pictures, uint8 `[N, 28, 28]`, each as a line: uint8 `[N, 32, WIDTH]`."""
+    lines = np.zeros((len(pictures), HEIGHT, WIDTH), np.uint8)
     above = (HEIGHT - CANVAS) // 2
-    return np.pad(pictures, ((0, 0), (above, HEIGHT - CANVAS - above), (LINE_MARGIN, LINE_MARGIN)))
+    lines[:, above : above + CANVAS, LINE_MARGIN : LINE_MARGIN + CANVAS] = pictures
+    return lines
 
 
 def weighed(probabilities: Floats, digit_probability: Floats, named: Floats) -> tuple[Floats, Floats]:
