@@ -8,10 +8,11 @@ may be is for `Patience` to say.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from service.errors import Overloaded
@@ -68,11 +69,23 @@ class Gate:
         self._model = Pace(0.0003)
         self._decoder = Pace(30e-9)
         self._busy_until = -math.inf
+        self._loading = 0
 
     @property
     def in_hand(self) -> tuple[int, int, int]:
         """Pictures and bytes that wait, and the decoders' effort that is not done yet."""
         return self._pictures, self._bytes, self._effort
+
+    @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """While a version is loaded, which takes its time from the one that serves: a queue may be as long as a burst's then."""
+        with self._lock:
+            self._loading += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loading -= 1
 
     def check(self, length: int = 0, *, large: bool = False, late: float = 0.0) -> None:
         """Raises `Overloaded` where a request would be refused, judged by the `length` of its body in bytes.
@@ -160,11 +173,15 @@ class Gate:
             return "pictures"
         now = self._clock()
         wait = late + (self._model_wait() if self._pictures else 0.0)
-        if patience.refuses(now, wait, AT_HAND * self._model.portion):
+        if patience.refuses(now, wait, self._least(self._model)):
             return "wait"
-        if large and self._decoder_patience.refuses(now, self._decoder_wait(), AT_HAND * self._decoder.portion):
+        if large and self._decoder_patience.refuses(now, self._decoder_wait(), self._least(self._decoder)):
             return "wait"
         return None
+
+    def _least(self, pace: Pace) -> float:
+        """The wait for which nobody is refused."""
+        return math.inf if self._loading else AT_HAND * pace.portion
 
     def _wait(self, large: bool) -> float:
         """Seconds that a newcomer would wait. A large picture keeps its turn while it is decoded, so it waits for the slower

@@ -106,7 +106,8 @@ class Model:
 
 def load(folder: Path, settings: Settings, open_model: OpenModel, observer: Observer, gate: Gate) -> Model:
     """Verifies a version and starts its threads; `gate` is shared by all. Raises `ArtifactRefused`."""
-    verified = verify(folder, settings, open_model)
+    with gate.loading():
+        verified = verify(folder, settings, open_model)
     manifest = verified.artifact.manifest
     batcher = Batcher(
         verified.reader,

@@ -205,3 +205,17 @@ def test_the_pace_is_that_of_large_portions_not_of_small_ones_between_them() -> 
     pace.note_alone(1, 0.01)
     pace.note(0, 1.0)
     assert pace.seconds == pytest.approx(0.0005)
+
+
+def test_while_a_version_is_loaded_a_queue_may_be_as_long_as_in_a_burst() -> None:
+    now = [0.0]
+    gate = Gate(max_pictures=10_000, max_wait=1.0, standing_wait=0.1, clock=lambda: now[0])
+    gate.enter(500)  # 0.15 s of the model's
+    now[0] = 1.0
+    with gate.loading():
+        gate.enter(1)
+    with pytest.raises(Overloaded):
+        gate.enter(1)
+    with gate.loading(), pytest.raises(Overloaded):
+        gate.enter(1 + 3_000)
+        gate.enter(1)
