@@ -34,6 +34,8 @@ _WHY: dict[Reason, str] = {
     "deadline": "The wait was too long.",
 }
 
+LOADED_SECONDS = 1.0
+
 
 class Gate:
     """Counts what is in hand and refuses what would be too much. Safe to share between threads.
@@ -70,6 +72,7 @@ class Gate:
         self._decoder = Pace(30e-9)
         self._busy_until = -math.inf
         self._loading = 0
+        self._loaded_at = -math.inf
 
     @property
     def in_hand(self) -> tuple[int, int, int]:
@@ -78,7 +81,10 @@ class Gate:
 
     @contextlib.contextmanager
     def loading(self) -> Iterator[None]:
-        """While a version is loaded, which takes its time from the one that serves: a queue may be as long as a burst's then."""
+        """While a version is loaded, which takes its time from the one that serves: a queue may be as long as a burst's then.
+
+        And for `LOADED_SECONDS` after that, until the model's pace is measured anew.
+        """
         with self._lock:
             self._loading += 1
         try:
@@ -86,6 +92,7 @@ class Gate:
         finally:
             with self._lock:
                 self._loading -= 1
+                self._loaded_at = self._clock()
 
     def check(self, length: int = 0, *, large: bool = False, late: float = 0.0) -> None:
         """Raises `Overloaded` where a request would be refused, judged by the `length` of its body in bytes.
@@ -181,7 +188,8 @@ class Gate:
 
     def _least(self, pace: Pace) -> float:
         """The wait for which nobody is refused."""
-        return math.inf if self._loading else AT_HAND * pace.portion
+        loading = self._loading or self._clock() - self._loaded_at < LOADED_SECONDS
+        return math.inf if loading else AT_HAND * pace.portion
 
     def _wait(self, large: bool) -> float:
         """Seconds that a newcomer would wait. A large picture keeps its turn while it is decoded, so it waits for the slower
