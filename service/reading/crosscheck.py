@@ -17,7 +17,8 @@ WIDTH = 64
 
 _SURE, _WHOLE, _NONE = 0.99, 0.9, 0.02  # confidence and digit_probability: between these there is doubt
 _DIGIT, _DIGIT_PROBABILITY = 0.2, 0.4  # what the other's opinion counts for, against 1 for the first
-_UNLIKELY = 1e-4  # nothing is less probable than this, by the other's opinion
+_UNLIKELY = 1e-4  # nothing is less probable than this
+_LEAST = 1 / 6  # nor a digit, by the other's opinion: digits in a manner that it has not learned are none to it
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +43,7 @@ def weighed(probabilities: Floats, digit_probability: Floats, named: Floats) -> 
     A product of experts, the second with less weight, and with none in so far as it sees no single digit.
     """
     one = single(named)
-    some = np.clip(one.sum(1), _UNLIKELY, 1 - _UNLIKELY)
+    some = np.clip(one.sum(1), _LEAST, 1 - _UNLIKELY)
     shares = np.maximum(one / some[:, None], _UNLIKELY)
     both = probabilities * shares ** (_DIGIT * some[:, None])
     whole = np.clip(digit_probability.astype(np.float64), _UNLIKELY, 1 - _UNLIKELY)

@@ -47,11 +47,10 @@ def find_digit(grey: Grey) -> tuple[Found, ...]:
 def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) -> Found | None:
     """The digit in the picture with that relief."""
     relief = _without_ruling(paper_relief.values)
-    clean = not paper.noise(relief)
     ink = _ink(relief, 0.0)
     if ink is None:
         return None
-    marks = marks_of(ink, clean=clean)
+    marks = marks_of(ink)
     if len(marks.stats) > _MANY:
         speckless = grain.without_specks(grey)
         if speckless is not grey:
@@ -59,10 +58,10 @@ def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) ->
             ink = _ink(relief, 0.0)
             if ink is None:
                 return None
-            marks = marks_of(ink, clean=clean)
+            marks = marks_of(ink)
     foreign: NDArray[np.bool_] | None = None
     for level in _LEVELS if max(grey.shape) >= _ROOMY else _LEVELS[:1]:
-        gone = _foreign(ink, marks, level, clean)
+        gone = _foreign(ink, marks, level)
         if gone is not None:
             foreign = gone if foreign is None else foreign | gone
             relief = np.where(gone, np.float32(0), relief)
@@ -74,12 +73,12 @@ def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) ->
             ink = _ink(relief, noise)
             if ink is None:
                 return None
-            marks = marks_of(ink, clean=clean)
+            marks = marks_of(ink)
     if grain.is_pitted(ink):
         ink = _ink(grain.smoothed(relief), 0.0)
         if ink is None:
             return None
-        marks = marks_of(ink, clean=clean)
+        marks = marks_of(ink)
     chosen = choose(marks, framed=foreign is not None)
     return _cut(ink, marks, chosen) if chosen else None
 
@@ -89,11 +88,11 @@ def _without_ruling(relief: NDArray[np.float32]) -> NDArray[np.float32]:
     return relief if ruling is None else np.where(ruling, np.float32(0), relief)
 
 
-def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int, clean: bool) -> NDArray[np.bool_] | None:
+def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.bool_] | None:
     """What is no digit's ink, bool `[height, width]`: lines across the picture, then remnants at its edges; None: nothing."""
     lines = lines_across(ink, level)
     if lines is not None:
-        marks = marks_of(np.where(lines, 0, ink).astype(np.uint8), clean=clean)
+        marks = marks_of(np.where(lines, 0, ink).astype(np.uint8))
     bits = remnants(marks)
     if not bits:
         return lines

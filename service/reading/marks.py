@@ -12,7 +12,6 @@ _SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a fram
 _RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
 _GOOD_PART = 0.2  # of the mass
 _BODY, _SEED = 69, 128  # of 255: what belongs to a mark, and what makes it one
-_CLEAN_BODY = 45  # the same on paper without noise, where whatever is there was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,9 @@ class Marks:
     mass: NDArray[np.float64]
 
 
-def marks_of(ink: NDArray[np.uint8], *, clean: bool = False) -> Marks:
-    """The components of `ink`, uint8, full ink 255. `clean`: the paper has no noise."""
-    body = (ink >= (_CLEAN_BODY if clean else _BODY)).view(np.uint8)
+def marks_of(ink: NDArray[np.uint8]) -> Marks:
+    """The components of `ink`, uint8, full ink 255."""
+    body = (ink >= _BODY).view(np.uint8)
     count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
     labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
     if count <= 2:
