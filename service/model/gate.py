@@ -35,6 +35,7 @@ _WHY: dict[Reason, str] = {
 }
 
 LOADED_SECONDS = 1.0
+"""After a version is loaded: for so long the model's pace may still be the one that was measured meanwhile."""
 
 
 class Gate:
@@ -180,15 +181,15 @@ class Gate:
             return "pictures"
         now = self._clock()
         wait = late + (self._model_wait() if self._pictures else 0.0)
-        if patience.refuses(now, wait, self._least(self._model)):
+        if patience.refuses(now, wait, self._least(self._model, now)):
             return "wait"
-        if large and self._decoder_patience.refuses(now, self._decoder_wait(), self._least(self._decoder)):
+        if large and self._decoder_patience.refuses(now, self._decoder_wait(), self._least(self._decoder, now)):
             return "wait"
         return None
 
-    def _least(self, pace: Pace) -> float:
+    def _least(self, pace: Pace, now: float) -> float:
         """The wait for which nobody is refused."""
-        loading = self._loading or self._clock() - self._loaded_at < LOADED_SECONDS
+        loading = self._loading or now - self._loaded_at < LOADED_SECONDS
         return math.inf if loading else AT_HAND * pace.portion
 
     def _wait(self, large: bool) -> float:

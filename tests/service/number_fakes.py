@@ -45,8 +45,8 @@ def prepare_number(reader: Reader, picture: bytes | Grey) -> FakePage:
     grey = decode(picture, reader._max_pixels).grey
     ink = (255 - grey if grey.mean() > 127 else grey).astype(np.uint8)
     rows = []
-    for top, bottom in _runs(np.asarray((ink > 100).any(axis=1))):
-        columns = _runs(np.asarray((ink[top:bottom] > 100).any(axis=0)))
+    for top, bottom in runs(np.asarray((ink > 100).any(axis=1))):
+        columns = runs(np.asarray((ink[top:bottom] > 100).any(axis=0)))
         rows.append(tuple(Box(left, top, right - left, bottom - top) for left, right in columns))
     pieces = [normalise(ink[b.y : b.y + b.height, b.x : b.x + b.width]) for row in rows for b in row]
     return FakePage(np.stack(pieces) if pieces else np.zeros((0, 28, 28), np.uint8), tuple(rows), ink)
@@ -172,6 +172,7 @@ async def until_asked(model: FakeModel) -> None:
             await asyncio.sleep(0.001)
 
 
-def _runs(filled: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(filled: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where what is filled begins, and where it has ended."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(np.int8)))
     return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]

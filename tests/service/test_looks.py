@@ -12,7 +12,7 @@ from service.reading.reader import Reader
 from service.reading.tiles import CLASSES, DIGIT, STEP
 from service.reading.types import Signatures, Thresholds
 from tests.service.fakes import FakeModel
-from tests.service.number_fakes import page
+from tests.service.number_fakes import page, runs
 
 
 def look(*columns: dict[int, float]) -> NDArray[np.float32]:
@@ -51,7 +51,10 @@ def test_nothing_is_nothing_however_often_it_is_looked_at() -> None:
 
 
 class BySize:
-    """A reader of lines to which a bar is a 7 by `seven(height of the bar)`, else a 1. Counts the tiles that it is asked for."""
+    """A reader of lines to which a bar as high as digits are is a 7 by `sevens`, and any other by `at_other_sizes`; else a 1.
+
+    `tiles`: how many it was asked about, each time.
+    """
 
     def __init__(self, sevens: float, at_other_sizes: float) -> None:
         self.sevens, self.at_other_sizes = sevens, at_other_sizes
@@ -62,9 +65,7 @@ class BySize:
         probabilities = np.full((len(lines), lines.shape[2] // STEP, CLASSES), 1e-12)
         probabilities[:, :, BLANK] = 1.0
         for line, named in zip(lines, probabilities, strict=True):
-            inked = np.concatenate([[False], (line > 100).any(0), [False]])
-            edges = np.flatnonzero(np.diff(inked.astype(np.int8)))
-            for left, right in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            for left, right in runs(np.asarray((line > 100).any(0))):
                 high = int((line[:, left:right] > 100).any(1).sum())
                 sevens = self.sevens if abs(high - DIGIT) <= 1 else self.at_other_sizes
                 named[(left + right) // 2 // STEP] = [0, 1 - sevens, *[0] * 5, sevens, 0, 0, 0]

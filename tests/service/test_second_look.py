@@ -15,7 +15,7 @@ from service.reading.tiles import CLASSES, STEP
 from service.reading.types import Signatures, Thresholds
 from tests.service.checks import Observed
 from tests.service.fakes import FakeModel
-from tests.service.number_fakes import page
+from tests.service.number_fakes import page, runs
 
 PAGE = page("100")
 
@@ -30,9 +30,7 @@ class Doubtful:
         probabilities = np.zeros((len(lines), lines.shape[2] // STEP, CLASSES))
         probabilities[:, :, BLANK] = 1.0
         for line, named in zip(lines, probabilities, strict=True):
-            inked = np.concatenate([[False], (line > 100).any(0), [False]])
-            edges = np.flatnonzero(np.diff(inked.astype(np.int8)))
-            for left, right in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            for left, right in runs(np.asarray((line > 100).any(0))):
                 column = named[(left + right) // 2 // STEP]
                 column[:] = 0.0
                 if right - left > 6:
