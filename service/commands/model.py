@@ -23,8 +23,8 @@ def reader_of(settings: Settings, *, number: bool) -> Callable[[Path], Reading]:
 
     Raises `SettingsError` where there is no version that can be used.
     """
-    verified = _verified(settings)
-    reader, manifest = verified.reader, verified.artifact.manifest
+    found = verified(settings)
+    reader, manifest = found.reader, found.artifact.manifest
     if number:
         return lambda file: number_reading(reader.number(file.read_bytes()), manifest)
     return lambda file: digit_reading(reader.digit(file.read_bytes()), manifest)
@@ -39,7 +39,8 @@ def words_of(reading: Reading) -> str:
     return f"{text} ({status}, {reading['confidence']:.1%})"
 
 
-def _verified(settings: Settings) -> version.Verified:
+def verified(settings: Settings) -> version.Verified:
+    """The highest good version, or the one that the settings name; says which were refused. Raises `SettingsError`, if all were."""
     folders = scan(settings.artifacts)
     for number in candidates(settings.artifacts, list(folders), settings.version):
         try:

@@ -20,6 +20,8 @@ _ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must 
 _EDGE = 21  # of 255: ink at which the ink's box ends
 _LEVELS = 77, 77, 45  # of 255: strength of the lines looked for: strong ones hide others, which hide faint ones
 _ROOMY = 40  # pixels: smaller pictures have no room for ruling, nor for both strong and faint lines
+_BARE = 0.1  # of the picture: with less that is bare of ink nothing can be said of the paper
+_QUIET = 0.4  # of the noise in all the picture: what is bare of ink among noise alone is not so quiet
 _MANY = 8  # marks: so many may be specks
 
 
@@ -34,19 +36,21 @@ class Found:
 def find_digit(grey: Grey) -> tuple[Found, ...]:
     """The marks that make up the picture's one digit; none where there is no ink.
 
-    Where the picture does not tell whether its ink is dark or light there are two answers, what it rather is before the other.
+    Where the picture does not tell what is paper there are several answers, one for each that may be, the likeliest first.
     """
-    relief = paper.relief(grey)
-    found = _find(grey, relief)
-    if found is None or relief.told:
-        return () if found is None else (found,)
-    other = _find(grey, paper.relief(grey, otherwise=True), otherwise=True)
-    return (found,) if other is None else (found, other)
+    found: list[Found] = []
+    for relief in paper.reliefs(grey):
+        one = _find(grey, relief)
+        if one is not None:
+            found.append(one)
+        elif not found and relief.way != "sloping":
+            break  # what is less likely would make ink of the paper's grain
+    return tuple(found)
 
 
-def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) -> Found | None:
+def _find(grey: Grey, paper_relief: paper.Relief) -> Found | None:
     """The digit in the picture with that relief."""
-    relief = _without_ruling(paper_relief.values)
+    relief, ruled = _without_ruling(paper_relief.values)
     ink = _ink(relief, 0.0)
     if ink is None:
         return None
@@ -54,23 +58,22 @@ def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) ->
     if len(marks.stats) > _MANY:
         speckless = grain.without_specks(grey)
         if speckless is not grey:
-            relief = _without_ruling(paper.relief(speckless, otherwise=otherwise).values)
+            relief, ruled = _without_ruling(next(paper.reliefs(speckless, paper_relief.way)).values)
             ink = _ink(relief, 0.0)
             if ink is None:
                 return None
             marks = marks_of(ink)
     foreign: NDArray[np.bool_] | None = None
     for level in _LEVELS if max(grey.shape) >= _ROOMY else _LEVELS[:1]:
-        gone = _foreign(ink, marks, level)
+        gone = _foreign(ink, marks, level, ruled)
         if gone is not None:
             foreign = gone if foreign is None else foreign | gone
             relief = np.where(gone, np.float32(0), relief)
-        rest = relief if foreign is None else relief[~foreign]
-        if not rest.size:
+        if foreign is not None and foreign.all():
             return None
-        noise = paper.noise(rest)
+        noise = paper.noise(relief if foreign is None else relief[~foreign])
         if gone is not None or noise:  # the digit may be ink of a strength of its own, or nothing but paper
-            ink = _ink(relief, noise)
+            ink = _ink(relief, noise, _least_noise(relief, ink, foreign, noise) if noise else 0.0)
             if ink is None:
                 return None
             marks = marks_of(ink)
@@ -83,14 +86,28 @@ def _find(grey: Grey, paper_relief: paper.Relief, *, otherwise: bool = False) ->
     return _cut(ink, marks, chosen) if chosen else None
 
 
-def _without_ruling(relief: NDArray[np.float32]) -> NDArray[np.float32]:
+def _least_noise(
+    relief: NDArray[np.float32], ink: NDArray[np.uint8], foreign: NDArray[np.bool_] | None, noise: float
+) -> float:
+    """Of the `noise` in all the picture, what is the paper's for sure: where a digit fills it, most may be ink and soft edges."""
+    bare = cv2.dilate((ink >= _EDGE).view(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    if foreign is not None:
+        bare &= ~foreign
+    if np.count_nonzero(bare) < _BARE * bare.size:
+        return noise
+    quiet = paper.noise(relief[bare])
+    return quiet if quiet < _QUIET * noise else noise
+
+
+def _without_ruling(relief: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool]:
+    """Without printed lines, and whether there were any."""
     ruling = printed_lines(relief) if min(relief.shape) >= _ROOMY else None
-    return relief if ruling is None else np.where(ruling, np.float32(0), relief)
+    return (relief, False) if ruling is None else (np.where(ruling, np.float32(0), relief), True)
 
 
-def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.bool_] | None:
+def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int, ruled: bool) -> NDArray[np.bool_] | None:
     """What is no digit's ink, bool `[height, width]`: lines across the picture, then remnants at its edges; None: nothing."""
-    lines = lines_across(ink, level)
+    lines = lines_across(ink, level, ruled=ruled)
     if lines is not None:
         marks = marks_of(np.where(lines, 0, ink).astype(np.uint8))
     bits = remnants(marks)
@@ -101,10 +118,10 @@ def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int) -> NDArray[np.boo
     return near if lines is None else near | lines
 
 
-def _ink(relief: NDArray[np.float32], noise: float) -> NDArray[np.uint8] | None:
-    """Relief scaled so that full ink is 255, uint8; None where nothing stands out of paper with that `noise`."""
+def _ink(relief: NDArray[np.float32], noise: float, least: float = 0.0) -> NDArray[np.uint8] | None:
+    """Relief scaled so that full ink is 255, uint8, without `noise`; None where nothing stands out of the `least` of it."""
     specks = min(max(relief.size // 20_000, 3), 40)
-    full = paper.full_ink(relief, specks, max(_FAINTEST, _ABOVE_NOISE * noise))
+    full = paper.full_ink(relief, specks, max(_FAINTEST, _ABOVE_NOISE * least))
     if full is None:
         return None
     floor = min(2.0 * noise, 0.25 * full)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.reading import polarity
+from service.reading.sloping import sloping
 from service.reading.types import Grey
 
 _THUMB = 96  # pixels of the longer side at which the light is estimated
@@ -19,7 +22,6 @@ _BAND_LEVELS, _BAND_AGREE, _BAND_PAPER = 0.1, 0.85, 0.65  # bands: share of the 
 _SHADOW = 0.25  # of the light: a shadow leaves more than this
 _EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light is even
 _BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge; a shadow is broader
-_NARROW = 2.5  # times as long as wide: of a digit only a 1 is
 _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
 _MAJORITY = 0.6  # of the shorter side: a window of which most is paper
@@ -28,39 +30,65 @@ _SAMPLE = 4_096
 MAD_TO_SIGMA = 1.4826
 
 
+Way = Literal["clear", "sloping", "light", "dark"]
+
+
 @dataclass(frozen=True, slots=True)
 class Relief:
     """How far each pixel is from the paper towards ink, in grey levels (negative: away from it), float32 `[height, width]`.
 
-    The paper, flat or unevenly lit, is taken away, and dark and light ink come out alike. `told`: the picture tells which it is.
+    The paper, flat or unevenly lit, is taken away, and dark and light ink come out alike. `way`: how the paper was found.
     """
 
     values: NDArray[np.float32]
-    told: bool = True
+    way: Way = "clear"
 
 
-def relief(grey: Grey, *, otherwise: bool = False) -> Relief:
-    """`otherwise`: where the picture does not tell whether ink is dark or light, as if it were what it rather is not."""
-    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    edges.sort()
-    frame = edges.tobytes()
-    level = frame[len(frame) // 2]
-    if _count_within(frame, level, _FLAT[0]) >= _FLAT[1] * len(frame):
-        return Relief(_flat(grey, level))
-    banded = _banded(grey)
-    if banded is not None:
-        return Relief(banded)
-    if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame):
-        return Relief(_flat(grey, level))
+def reliefs(grey: Grey, way: Way | None = None) -> Iterator[Relief]:
+    """One where the picture tells what is paper; else what may be, the likelier before the other.
+
+    `way`: of these the one that was found so, or the first where there is no such.
+    """
+    clear = _clear(grey)
+    if clear is not None:
+        yield Relief(clear)
+        return
     thumb = shrunk(grey, _THUMB / max(grey.shape))
     smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), _GRAIN), np.uint8)
     told = None if max(grey.shape) <= _TINY else polarity.ink_is_light(smooth)
     even = _even(grey, thumb, told)
     if even is not None:
-        return Relief(even)
-    if told is not None:
-        return Relief(_uneven(grey, thumb, smooth, told))
-    return Relief(_uneven(grey, thumb, smooth, _is_rather_light(thumb) != otherwise), told=False)
+        yield Relief(even)
+        return
+    if way in (None, "sloping"):
+        values, sure = sloping(grey, smooth, told) if max(grey.shape) > _TINY else (None, False)
+        if values is not None:
+            yield Relief(values, "sloping")
+        if sure:
+            return
+    if way in ("light", "dark"):
+        ways = [way == "light"]
+    elif told is None:
+        likelier = _is_rather_light(thumb)
+        ways = [likelier, not likelier]
+    else:
+        ways = [told]
+    for light in ways:
+        yield Relief(_uneven(grey, thumb, smooth, light), "light" if light else "dark")
+
+
+def _clear(grey: Grey) -> NDArray[np.float32] | None:
+    """Of flat paper, or of paper in stripes."""
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    edges.sort()
+    frame = edges.tobytes()
+    level = frame[len(frame) // 2]
+    if _count_within(frame, level, _FLAT[0]) >= _FLAT[1] * len(frame):
+        return _flat(grey, level)
+    banded = _banded(grey)
+    if banded is not None:
+        return banded
+    return _flat(grey, level) if _count_within(frame, level, _CLEAN[0]) >= _CLEAN[1] * len(frame) else None
 
 
 def _count_within(frame: bytes, level: int, distance: int) -> int:
@@ -169,7 +197,7 @@ def _even(grey: Grey, thumb: Grey, told: bool | None) -> NDArray[np.float32] | N
         levels = float(np.median(thumb[~light])), float(np.median(thumb[light]))
     else:  # most of its pixels may be mixed of ink and paper
         levels = float(thumb.min()), float(thumb.max())
-    ink_is_light = _likeness_to_paper(light) < 0.5
+    ink_is_light = polarity.likeness_to_paper(light) < 0.5
     if told not in (None, ink_is_light):
         return None
     paper = levels[0] if ink_is_light else levels[1]
@@ -183,39 +211,12 @@ def _even(grey: Grey, thumb: Grey, told: bool | None) -> NDArray[np.float32] | N
     return difference if ink_is_light else -difference
 
 
-def _likeness_to_paper(mask: NDArray[np.bool_]) -> float:
-    """From 0, ink, to 1, paper, for one of the two parts of a picture: paper is more, at the edges and corners too, and wider."""
-    height, width = mask.shape
-    if _bordered(mask):
-        return _ring(mask, min(height, width) // 5)
-    frame = _ring(mask, 0)
-    if max(height, width) > _NARROW * min(height, width):
-        return frame  # a 1 may leave hardly any paper
-    k = max(1, min(height, width) // 8)
-    corners = np.mean([mask[:k, :k].mean(), mask[:k, -k:].mean(), mask[-k:, :k].mean(), mask[-k:, -k:].mean()])
-    part = mask.astype(np.uint8)
-    widths = [float(cv2.distanceTransform(p, cv2.DIST_L2, 3).max()) for p in (part, 1 - part)]
-    return float(mask.mean() + frame + corners + widths[0] / sum(widths)) / 4
-
-
-def _bordered(mask: NDArray[np.bool_]) -> bool:
-    """Whether a border goes all around the picture, so that the paper is within."""
-    frame, inner = _ring(mask, 0), _ring(mask, min(mask.shape) // 5)
-    return min(frame, 1 - frame) < 0.1 and abs(frame - inner) > 0.75
-
-
-def _ring(mask: NDArray[np.bool_], depth: int) -> float:
-    """The share of `mask` along the picture's frame, or a smaller one `depth` pixels within it."""
-    part = mask[depth : mask.shape[0] - depth, depth : mask.shape[1] - depth]
-    return float(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).mean())
-
-
 def _is_rather_light(thumb: Grey) -> bool:
     """Whether ink is rather light than dark, in a picture that does not tell."""
     light = thumb > cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     window = 2 * (round(_MAJORITY * min(thumb.shape)) // 2) + 1
-    rises = None if _bordered(light) else _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
-    return _likeness_to_paper(light) < 0.5 if rises is None else rises
+    rises = None if polarity.bordered(light) else _rises(thumb.astype(np.float32) - cv2.medianBlur(thumb, window))
+    return polarity.likeness_to_paper(light) < 0.5 if rises is None else rises
 
 
 def _uneven(grey: Grey, thumb: Grey, smooth: Grey, ink_is_light: bool) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.paper import shrunk
+from service.reading.tracing import best_path, runs_along
 
 _WORKING = 320  # pixels of the longer side at which lines are looked for
 _THUMB = 96  # pixels of the longer side at which lines are traced
@@ -18,8 +19,6 @@ _BROADEST = 0.2  # the same of borders
 _END = 0.12  # of the way: so near to both edges of the picture a line must come
 _INKED, _THIN, _GAP = 0.5, 0.35, 0.17  # of the way: covered at all, covered by something thin, not covered at a stretch
 _SOLID = 0.8  # of the way: with less the line is dotted
-_STEPS = np.arange(-2, 3)  # rows that a line rises or falls within a column of the thumb
-_STEEP = 0.12  # what a row climbed costs a path
 _BARE, _THICK = -0.6, 0.6  # what a column is worth to it without ink, with thick ink; with thin ink it is worth 1
 _MOST = 12  # lines each way
 _SLOPE, _BENT = 0.3, 0.09  # of a solid line: how much it rises along its way, how far it strays from the straight line
@@ -28,6 +27,10 @@ _SMALLEST = 24  # pixels: smaller pictures hold a digit and have no room for lin
 _STROKE = 0.15  # of the picture: what is smaller is no digit
 _CORNER = 0.2  # of the way: where the strokes of a digit meet
 _OVERHANG = 0.08  # of the way: so far a line goes beyond the digit at both ends
+_SLIGHT = 0.04  # the same of a plain line
+_PLAIN = 0.9  # of the way: what is a plain line has no more gaps
+_EACH_SIDE = 0.15  # of the digit: so much of it is on either side of a line that it crosses
+_ALIKE = 0.6, 0.75  # width and strength of strokes that may be of one pen, as shares
 _HUGS = 0.25  # of the picture: a line that keeps so near to an edge is a border
 
 
@@ -35,19 +38,22 @@ _HUGS = 0.25  # of the picture: a line that keeps so near to an edge is a border
 class _Line:
     """`pixels` uint8 `[height, width]` of 0 and 1; `upright`: from top to bottom; `hugs`: it keeps near one of the edges.
 
-    `within`: it runs between borders of the other way, not between the picture's edges.
+    `within`: it runs between borders of the other way, not between the picture's edges. `plain`: it is straight, without gaps, and
+    reaches the very edges, as the strokes of a digit do only where it fills the picture.
     """
 
     pixels: NDArray[np.uint8]
     upright: bool
     hugs: bool
     within: bool = False
+    plain: bool = False
 
 
-def lines_across(ink: NDArray[np.uint8], level: int) -> NDArray[np.bool_] | None:
+def lines_across(ink: NDArray[np.uint8], level: int, *, ruled: bool = False) -> NDArray[np.bool_] | None:
     """The pixels, bool `[height, width]`, of lines that cross the picture and are no strokes of a digit; None: there are none.
 
-    `ink` uint8, bright on dark; lines are as strong as `level` at least. Strokes that cross a line stay whole.
+    `ink` uint8, bright on dark; lines are as strong as `level` at least. Strokes that cross a line stay whole. `ruled`: the
+    paper is known to be ruled, so that a single line may be its, too.
     """
     shape = ink.shape
     ink = shrunk(ink, _WORKING / max(shape))  # lines too thin to be seen there are too thin to matter
@@ -59,11 +65,13 @@ def lines_across(ink: NDArray[np.uint8], level: int) -> NDArray[np.bool_] | None
         return None
     rest = mask.copy()
     found: list[_Line] = []
-    inside = np.s_[:height, :width]
+    whole = inside = np.s_[:height, :width]
     for upright in ways if len(ways) == 1 else (*ways, ways[0]):
-        found += _take_lines(rest, inside, upright)
-        inside = _between_borders(found, (height, width))  # lines end at borders too
-    lines = _rules(found, rest)
+        found += _take_lines(rest, whole, upright)
+        if inside != whole:  # lines end at borders too
+            found += _take_lines(rest, inside, upright)
+        inside = _between_borders(found, (height, width))
+    lines = _rules(found, rest, ink, ruled)
     if not lines:
         return None
     gone = np.bitwise_or.reduce([line.pixels for line in lines])
@@ -75,11 +83,12 @@ def lines_across(ink: NDArray[np.uint8], level: int) -> NDArray[np.bool_] | None
     return np.asarray(near > 0)
 
 
-def _rules(lines: list[_Line], rest: NDArray[np.uint8]) -> list[_Line]:
+def _rules(lines: list[_Line], rest: NDArray[np.uint8], ink: NDArray[np.uint8], ruled: bool) -> list[_Line]:
     """Those of `lines` that are the paper's; what is not belongs to the digit, with what is left in `rest`, and may change that."""
     while True:
         digit = _of_size(rest)
-        rules = [line for line in lines if _is_rule(line, lines, digit)]
+        printed = ruled or any(line.plain and _by_another_pen(line.pixels, digit, ink) for line in lines)
+        rules = [line for line in lines if _is_rule(line, lines, digit, printed)]
         if len(rules) == len(lines):
             return lines
         for line in lines:
@@ -100,7 +109,7 @@ def _take_lines(rest: NDArray[np.uint8], inside: tuple[slice, slice], upright: b
         part[line.pixels > 0] = 0
         pixels = np.zeros_like(rest)
         pixels[inside] = line.pixels
-        taken.append(_Line(pixels, upright, line.hugs, across < rest.shape[1 - int(upright)]))
+        taken.append(_Line(pixels, upright, line.hugs, across < rest.shape[1 - int(upright)], line.plain))
     return taken
 
 
@@ -139,7 +148,7 @@ def _strongest(mask: NDArray[np.uint8], upright: bool) -> _Line | None:
     thin = thumb - cv2.morphologyEx(
         thumb, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8), borderType=cv2.BORDER_CONSTANT
     )
-    path = _trace(np.where(thin > 0, 1.0, np.where(thumb > 0, _THICK, _BARE)))
+    path = best_path(np.where(thin > 0, 1.0, np.where(thumb > 0, _THICK, _BARE)))
     along = np.arange(columns)
     inked, lean = np.flatnonzero(thumb[path, along]), thin[path, along] > 0
     if len(inked) < _INKED * columns or np.count_nonzero(lean) < _THIN * columns:
@@ -161,7 +170,7 @@ def _strongest(mask: NDArray[np.uint8], upright: bool) -> _Line | None:
     elif rise > _SLOPE or bent > _BENT:
         return None
     centre = np.interp((np.arange(width) + 0.5) * columns / width - 0.5, along, (path + 0.5) / shrink - 0.5)
-    pixels = _runs(
+    pixels = runs_along(
         view,
         np.rint(centre).astype(np.intp),
         round((_BROADEST if hugs else _THICKEST) * height) + 1,
@@ -172,62 +181,16 @@ def _strongest(mask: NDArray[np.uint8], upright: bool) -> _Line | None:
     taken = np.flatnonzero(pixels.any(axis=0))
     if not len(taken) or taken[0] > _END * width or taken[-1] < (1 - _END) * width - 1:
         return None  # a line goes on where a stroke crosses it; it does not end there
-    return _Line(np.ascontiguousarray(pixels.T) if upright else pixels, upright, hugs)
+    plain = straight and bool(inked[0] <= 1 and inked[-1] >= columns - 2 and len(inked) >= _PLAIN * columns)
+    return _Line(np.ascontiguousarray(pixels.T) if upright else pixels, upright, hugs, plain=plain)
 
 
-def _trace(worth: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The row in each column of the path from left to right that is worth most (dynamic programming)."""
-    rows, columns = worth.shape
-    best = worth[:, 0]
-    came = np.zeros((columns, rows), np.intp)
-    here = np.arange(rows)
-    padded = np.full(rows + 4, -np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 5)
-    price = _STEEP * np.abs(_STEPS)
-    for column in range(1, columns):
-        padded[2:-2] = best
-        options = windows - price
-        step = options.argmax(axis=1)
-        came[column] = here + step - 2
-        best = options[here, step] + worth[:, column]
-    path = np.empty(columns, np.intp)
-    path[-1] = best.argmax()
-    for column in range(columns - 1, 0, -1):
-        path[column - 1] = came[column, path[column]]
-    return path
-
-
-def _runs(mask: NDArray[np.uint8], centre: NDArray[np.intp], thick: int, slack: int) -> NDArray[np.uint8]:
-    """The upright runs of ink that a line along `centre` goes through, uint8 like `mask`, except where a stroke crosses it."""
-    height, width = mask.shape
-    half = thick + slack
-    offsets = np.arange(-half, half + 1)[:, None]
-    rows = centre[None, :] + offsets
-    inside = (rows >= 0) & (rows < height)
-    window = (mask[np.clip(rows, 0, height - 1), np.arange(width)] > 0) & inside
-    away = np.where(window, np.abs(offsets), 2 * half + 1)
-    start = away.argmin(axis=0)
-    there = away.min(axis=0) <= slack
-    order = np.arange(2 * half + 1)[:, None]
-    above = np.where(~window & (order < start), order, -1).max(axis=0)
-    below = np.where(~window & (order > start), order, 2 * half + 1).min(axis=0)
-    length = below - above - 1
-    ends = np.abs(np.arange(width) - (width - 1) / 2) >= 0.35 * width  # where the line is likely to be alone
-    usual = length[there & ends & (length <= thick)]
-    pixels = np.zeros_like(mask)
-    if len(usual):  # where a stroke crosses, the run is longer than the line is thick
-        there &= length <= 1.25 * float(np.median(usual)) + 1
-        chosen = window & there & (order > above) & (order < below)
-        at = np.nonzero(chosen)
-        pixels[rows[at], at[1]] = 1
-    return pixels
-
-
-def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8]) -> bool:
+def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8], ruled: bool) -> bool:
     """Whether a line is the paper's and not the bar of a 7 that was cut out tightly.
 
-    It goes beyond what is left without any line, the digit, at both ends, and where it is a border the digit does not touch it with
-    a corner; or the digit does not touch it at all. Where nothing is left, a single line that is no border may be a 1.
+    It goes beyond what is left without any line, the digit, at both ends, by more than its thickness, and where it is a border the
+    digit crosses it or does not touch it with a corner; or the digit does not touch it at all. An upright line is the paper's where
+    it is not the only one, or the paper is known to be `ruled`. Where nothing is left, a single line that is no border may be a 1.
     """
     parallel = sum(other.upright == line.upright for other in lines)
     if line.within and not any(other.hugs and other.upright != line.upright for other in lines):
@@ -236,13 +199,47 @@ def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8]) -> bool:
     if not w:
         return line.hugs or parallel > 1
     height, width = rest.shape
-    ends = min(y, height - y - h) / height if line.upright else min(x, width - x - w) / width
+    length = height if line.upright else width
+    ends = min(y, height - y - h) if line.upright else min(x, width - x - w)
+    slight = line.plain and (ruled or parallel > 1)
+    overhangs = ends >= max((_SLIGHT if slight else _OVERHANG) * length, 1.5 * _thickness(line))
+    grid = line.plain and ruled
     if not line.hugs:
         fills = (x == 0 and x + w == width) if line.upright else (y == 0 and y + h == height)
-        return ends >= _OVERHANG and (parallel > 1 or not (fills or line.upright))
+        return overhangs and (parallel > 1 or grid or not (fills or line.upright))
     near = np.asarray(cv2.dilate(line.pixels, np.ones((5, 5), np.uint8)), np.uint8)
-    length = height if line.upright else width
     places = np.flatnonzero((near & rest).any(axis=int(line.upright))) / length
     if len(places) < 0.02 * length:
         return True
-    return bool(ends >= _OVERHANG and places.min() > _CORNER and places.max() < 1 - _CORNER)
+    return bool(overhangs and (_crossed(line, rest) or (places.min() > _CORNER and places.max() < 1 - _CORNER)))
+
+
+def _thickness(line: _Line) -> float:
+    """In pixels, on average."""
+    along = np.count_nonzero(line.pixels, axis=int(line.upright))
+    return float(along[along > 0].mean())
+
+
+def _by_another_pen(line: NDArray[np.uint8], digit: NDArray[np.uint8], ink: NDArray[np.uint8]) -> bool:
+    """Whether a line is thinner or thicker than the digit's strokes, or stronger or weaker."""
+    (thick, strong), (own_thick, own_strong) = _pen(line, ink), _pen(digit, ink)
+    return not (
+        own_thick and _ALIKE[0] < thick / own_thick < 1 / _ALIKE[0] and _ALIKE[1] < strong / own_strong < 1 / _ALIKE[1]
+    )
+
+
+def _pen(mask: NDArray[np.uint8], ink: NDArray[np.uint8]) -> tuple[float, float]:
+    """How wide strokes are, in pixels, and the ink along their middles; 0 where there are none."""
+    within = np.asarray(cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3), np.float32)
+    middle = ((within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8))))[1:-1, 1:-1]
+    if not middle.any():
+        return 0.0, 0.0
+    return 2 * float(np.median(within[1:-1, 1:-1][middle])) - 1, float(np.median(ink[middle]))
+
+
+def _crossed(line: _Line, rest: NDArray[np.uint8]) -> bool:
+    """Whether there is a good part of `rest` on either side of a line."""
+    place = float(np.nonzero(line.pixels)[int(line.upright)].mean())
+    amount = rest.sum(axis=int(not line.upright), dtype=np.float64)
+    before = float(amount[: round(place)].sum())
+    return bool(min(before, amount.sum() - before) >= _EACH_SIDE * amount.sum())

@@ -102,6 +102,24 @@ def coloured(digit: int, ink: tuple[int, int, int]) -> bytes:
 
 
 @shown
+def picture_filled_in_uneven_light(digit: int) -> Picture:
+    """The holes and corners that it leaves are no wider than its strokes."""
+    cover = np.pad(tight(digit, 120, 14), 3).astype(np.float64) / 255
+    y, x = (np.arange(side) / side for side in cover.shape)
+    light = 0.72 + 0.28 * (x[None, :] + 0.6 * y[:, None]) / 1.6
+    return grainy(cv2.GaussianBlur(225 * light * (1 - 0.6 * cover), (0, 0), 1.2), 3, digit)
+
+
+@shown
+def pencil_across_the_lines_of_squared_paper(digit: int) -> Picture:
+    """A line each way, and both through the digit."""
+    written = 255.0 - page(digit, (170, 130), height=88, pen=8, paper=255, colour=125, place=(0.55, 0.5))
+    lines = np.zeros((170, 130))
+    lines[96:99], lines[:, 52:55] = 70, 70
+    return grainy(cv2.GaussianBlur(230 - np.maximum(written, lines), (0, 0), 0.8), 3, digit)
+
+
+@shown
 def broad_marker(digit: int) -> Picture:
     return page(digit, (300, 300), height=220, pen=42)
 

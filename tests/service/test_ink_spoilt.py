@@ -96,6 +96,6 @@ def test_only_grainy_strokes_are_pitted(digit: int) -> None:
 def test_relief_rises_towards_ink_and_is_flat_on_paper_under_a_shadow(dark_ink: bool) -> None:
     light = np.where(np.mgrid[:200, :200][1] + 0.4 * np.mgrid[:200, :200][0] < 140, 1.0, 0.55)
     picture = page(3, (200, 200), height=110, pen=10, paper=230 if dark_ink else 60, colour=50 if dark_ink else 240)
-    relief = paper.relief((picture * light).astype(np.uint8)).values
+    relief = next(paper.reliefs((picture * light).astype(np.uint8))).values
     cover = 255 - page(3, (200, 200), height=110, pen=10)
     assert relief[cover > 250].min() > 3 * np.percentile(np.abs(relief[cover == 0]), 90)

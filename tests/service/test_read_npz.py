@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from service.__main__ import main
 from service.reading.reader import Reader
-from service.reading.types import Thresholds
+from service.reading.types import Signatures, Thresholds
+from tests.drawing import encoded
 from tests.service.fakes import BLANK, ONE, ZERO, FakeModel
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +59,28 @@ def test_the_pictures_are_those_that_the_model_is_shown(images: Path, capsys: py
     for image, data in zip(arrays["images"], (ZERO, ONE, ONE), strict=True):
         assert (image == reader.prepare(data).normalised).all()
     assert sorted(p.name for p in images.parent.iterdir()) == ["images", "out.npz"]
+
+
+def test_where_dark_and_light_ink_are_alike_the_model_is_asked_if_there_is_one(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.tile(np.arange(70, 160, dtype=np.uint8), (90, 1))  # uneven light, a dark stroke and a light one
+    picture[20:70, 22:28], picture[20:70, 60:66] = 20, 250
+    (images / "either.png").write_bytes(encoded(Image.fromarray(picture)))
+    candidates: list[NDArray[np.uint8]] = []
+
+    def second(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        candidates.extend(pictures)
+        return np.zeros((len(pictures), 10), np.float32), np.arange(len(pictures), dtype=np.float32)
+
+    out = images.parent / "out.npz"
+    assert read(images / "either.png", "--npz", out) == 0
+    first = np.load(out)["images"][0]
+    monkeypatch.setattr("service.commands.npz.verified", lambda settings: SimpleNamespace(model=Signatures(second)))
+    assert read(images / "either.png", "--npz", out) == 0
+    assert len(candidates) > 1
+    assert (first == candidates[0]).all()
+    assert (np.load(out)["images"][0] == candidates[-1]).all()
 
 
 def test_labels_are_found_by_name_and_strings_of_digits_left_out(
