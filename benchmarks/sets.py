@@ -15,11 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import harsh
 from benchmarks.paper import Part, drawn_ground, photograph
 from trainer.corruptions import KINDS, corrupt
 
 MNIST = "MNIST test"
 PAPER = "MNIST test on synthetic paper"
+HARSH = "MNIST test, harsh photographs"
+_ONE_IN = 4  # of the test pictures, of which a photograph is taken
 _SCALES = (1.5, 8.0)  # times MNIST's own size: digits 30 to 160 pixels high
 _SMALL, _BOX = 16, 20
 
@@ -111,8 +114,8 @@ def mnist_arrays(root: Path) -> tuple[Grey, Grey]:
 
 
 def mnist_test(root: Path) -> Iterator[tuple[str, list[Sample]]]:
-    """MNIST's test set as PNG: as it is, then in the forms in which digits come out of drawing programs, forms and scans, and
-    on synthetic paper.
+    """MNIST's test set as PNG: as it is, then in the forms in which digits come out of drawing programs, forms and scans, on
+    synthetic paper, and a fourth of it in harsh photographs.
     """
     images, labels = mnist_arrays(root)
     forms: dict[str, Callable[[Grey], Grey]] = {
@@ -125,6 +128,7 @@ def mnist_test(root: Path) -> Iterator[tuple[str, list[Sample]]]:
     for name, form in forms.items():
         yield name, [Sample(partial(_formed, form, i), int(n)) for i, n in zip(images, labels, strict=True)]
     yield PAPER, [_on_paper(image, int(labels[place]), place) for place, image in enumerate(images)]
+    yield HARSH, [_harsh(images[place], int(labels[place]), place) for place in range(0, len(images), _ONE_IN)]
 
 
 def mnist_corrupted(root: Path) -> Iterator[tuple[str, list[Sample]]]:
@@ -168,6 +172,11 @@ def _on_paper(image: Grey, label: int, place: int) -> Sample:
         return photograph([Part(image)], np.random.default_rng([4, place]), scale=scale, ground=ground).picture
 
     return Sample(draw, label, ground)
+
+
+def _harsh(image: Grey, label: int, place: int) -> Sample:
+    picture, kind = harsh.photograph(image, np.random.default_rng([8, place]))
+    return Sample(_png(picture), label, kind)
 
 
 def _png(image: Grey) -> bytes:

@@ -15,9 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import accuracy
+from benchmarks import accuracy, harsh
 from benchmarks.scores import score
 from benchmarks.sets import (
+    HARSH,
     PAPER,
     Sample,
     UnknownGroup,
@@ -112,7 +113,7 @@ def opened(sample: Sample) -> NDArray[np.uint8]:
 def test_mnist_is_sent_plain_in_other_forms_and_corrupted(tmp_path: Path) -> None:
     write_idx(tmp_path, 1, 20)
     sets = dict(mnist_test(tmp_path))
-    plain, large, cut, tiny, levels, paper = sets.values()
+    plain, large, cut, tiny, levels, paper, photographs = sets.values()
     images = np.stack([opened(sample) for sample in plain])
     assert images.shape == (20, 28, 28)
     assert opened(large[0]).shape == (196, 196)
@@ -123,14 +124,27 @@ def test_mnist_is_sent_plain_in_other_forms_and_corrupted(tmp_path: Path) -> Non
     assert {opened(sample).shape for sample in tiny} == {(16, 16)}
     assert opened(tiny[0]).mean() * 16**2 / 20**2 * 400 / 256 == pytest.approx(images[0].sum() / 400, rel=0.02)
     np.testing.assert_array_equal(opened(levels[3]), 255 * (images[3] >= 128))
-    assert list(sets)[-1] == PAPER
+    assert list(sets)[-2:] == [PAPER, HARSH]
     assert encoded(paper[7]) == encoded(paper[7])
+    assert [sample.label for sample in photographs] == [n % 10 for n in range(0, 20, 4)]
     assert [sample.label for sample in paper] == [n % 10 for n in range(20)]
     spoilt = dict(mnist_corrupted(tmp_path))
     assert tuple(spoilt) == KINDS
     sent = np.stack([opened(sample) for sample in spoilt["zigzag"]])
     np.testing.assert_array_equal(sent, corrupt(images, "zigzag", 0))
     assert [s.label for s in spoilt["fog"]] == [n % 10 for n in range(20)]
+
+
+def test_harsh_photographs_are_of_all_kinds_and_the_same_again() -> None:
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 12:16] = 255
+    taken = [harsh.photograph(digit, np.random.default_rng(seed)) for seed in range(60)]
+    assert {kind for _, kind in taken} == {"plain", "ruled", "no margin"}
+    sides = [max(picture.shape) for picture, _ in taken]
+    assert min(sides) < 40 < 150 < max(sides)
+    again, _ = harsh.photograph(digit, np.random.default_rng(59))
+    np.testing.assert_array_equal(again, taken[59][0])
+    assert all(picture.std() > 1 for picture, _ in taken)
 
 
 def test_a_sample_of_a_set_and_its_kinds() -> None:
@@ -181,6 +195,7 @@ def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "MNIST test, 16 pixels",
         "MNIST test, two grey levels",
         "MNIST test on synthetic paper",
+        "MNIST test, harsh photographs",
         "doodles",
         "scans",
         "set",

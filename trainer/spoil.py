@@ -53,7 +53,7 @@ def _pen(out: Floats, rng: Random) -> Floats:
     """A third of the lines by a thin pen, sharp or soft, some by a sharper, a thicker or a thinner one."""
     kind = rng.random()
     if kind < 0.35:
-        thin = _reinked(out, rng.uniform(1.1, 3.2))
+        thin = reinked(out, rng.uniform(1.1, 3.2))
         return cv2.GaussianBlur(thin, (0, 0), rng.uniform(0.4, 0.8)).astype(np.float32) if kind < 0.18 else thin
     if kind < 0.55:
         strong = _strong(out)
@@ -69,10 +69,11 @@ def _pen(out: Floats, rng: Random) -> Floats:
     return out
 
 
-def _reinked(out: Floats, pen: float) -> Floats:
+def reinked(out: Floats, pen: float) -> Floats:
     """The same strokes `pen` pixels wide, where they are wider: what is far enough from their edges, and their middles."""
     big = cv2.resize(out, None, fx=_OVER, fy=_OVER, interpolation=cv2.INTER_LINEAR)
-    within = cv2.distanceTransform((big > 0.5 * _strong(out)).astype(np.uint8), cv2.DIST_L2, 3)
+    inked = np.pad((big > 0.5 * _strong(out)).astype(np.uint8), 1)  # what is beyond the picture is bare
+    within = cv2.distanceTransform(inked, cv2.DIST_L2, 3)[1:-1, 1:-1]
     middle = (within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8)))
     if not middle.any():
         return out
