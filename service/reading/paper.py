@@ -20,7 +20,8 @@ _FLAT = 6, 0.9  # a flat picture: within so many grey levels of its frame's medi
 _CLEAN = 1, 0.55  # the same of a drawing, whatever touches its frame
 _BAND_LEVELS, _BAND_AGREE, _BAND_PAPER = 0.1, 0.85, 0.65  # bands: share of the contrast, of the columns, of the picture
 _SHADOW = 0.25  # of the light: a shadow leaves more than this
-_EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light is even
+_EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light may be even
+_CLEARLY = 0.05  # the same where nothing else fits better
 _BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge; a shadow is broader
 _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
@@ -56,16 +57,18 @@ def reliefs(grey: Grey, way: Way | None = None) -> Iterator[Relief]:
     thumb = shrunk(grey, _THUMB / max(grey.shape))
     smooth = np.asarray(cv2.GaussianBlur(thumb, (0, 0), _GRAIN), np.uint8)
     told = None if max(grey.shape) <= _TINY else polarity.ink_is_light(smooth)
-    even = _even(grey, thumb, told)
-    if even is not None:
+    even, clearly = _even(grey, thumb, told)
+    if even is not None and clearly:
         yield Relief(even)
         return
-    if way in (None, "sloping"):
-        values, sure = sloping(grey, smooth, told) if max(grey.shape) > _TINY else (None, False)
-        if values is not None:
-            yield Relief(values, "sloping")
-        if sure:
-            return
+    values, sure = sloping(grey, smooth, told) if max(grey.shape) > _TINY else (None, False)
+    if even is not None and not sure:
+        yield Relief(even)
+        return
+    if values is not None and way in (None, "sloping"):
+        yield Relief(values, "sloping")
+    if sure:
+        return
     if way in ("light", "dark"):
         ways = [way == "light"]
     elif told is None:
@@ -184,7 +187,7 @@ def _banded(grey: Grey) -> NDArray[np.float32] | None:
     return None
 
 
-def _even(grey: Grey, thumb: Grey, told: bool | None) -> NDArray[np.float32] | None:
+def _even(grey: Grey, thumb: Grey, told: bool | None) -> tuple[NDArray[np.float32] | None, bool]:
     """Paper of one level although the frame is not: a digit that fills the picture, or a cell with borders. None: it is uneven.
 
     `thumb` is the picture made small; `told`: whether ink is light, where that is known.
@@ -192,23 +195,24 @@ def _even(grey: Grey, thumb: Grey, told: bool | None) -> NDArray[np.float32] | N
     threshold = cv2.threshold(thumb, 0, 255, cv2.THRESH_OTSU)[0]
     light = thumb > threshold
     if light.all() or not light.any():
-        return None
+        return None, False
     if max(grey.shape) > _TINY:
         levels = float(np.median(thumb[~light])), float(np.median(thumb[light]))
     else:  # most of its pixels may be mixed of ink and paper
         levels = float(thumb.min()), float(thumb.max())
     ink_is_light = polarity.likeness_to_paper(light) < 0.5
     if told not in (None, ink_is_light):
-        return None
+        return None, False
     paper = levels[0] if ink_is_light else levels[1]
     ink = (light == ink_is_light).astype(np.uint8)
     if max(ink.shape) > _TINY and cv2.distanceTransform(ink, cv2.DIST_L2, 3).max() > _BROADEST * max(ink.shape):
-        return None
+        return None, False
     blank = cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0  # beside ink, pixels are mixed
-    if blank.any() and np.abs(thumb[blank] - np.float32(paper)).mean() > _EVEN * (levels[1] - levels[0]):
-        return None
+    strays = np.abs(thumb[blank] - np.float32(paper)).mean() / (levels[1] - levels[0]) if blank.any() else 0.0
+    if strays > _EVEN:
+        return None, False
     difference = grey.astype(np.float32) - np.float32(paper)
-    return difference if ink_is_light else -difference
+    return difference if ink_is_light else -difference, strays <= _CLEARLY
 
 
 def _is_rather_light(thumb: Grey) -> bool:

@@ -30,7 +30,7 @@ _OVERHANG = 0.08  # of the way: so far a line goes beyond the digit at both ends
 _SLIGHT = 0.04  # the same of a plain line
 _PLAIN = 0.9  # of the way: what is a plain line has no more gaps
 _EACH_SIDE = 0.15  # of the digit: so much of it is on either side of a line that it crosses
-_ALIKE = 0.6, 0.75  # width and strength of strokes that may be of one pen, as shares
+_ALIKE = 0.6, 0.6  # width and strength of strokes that may be of one pen, as shares
 _HUGS = 0.25  # of the picture: a line that keeps so near to an edge is a border
 
 
@@ -87,8 +87,11 @@ def _rules(lines: list[_Line], rest: NDArray[np.uint8], ink: NDArray[np.uint8], 
     """Those of `lines` that are the paper's; what is not belongs to the digit, with what is left in `rest`, and may change that."""
     while True:
         digit = _of_size(rest)
-        printed = ruled or any(line.plain and _by_another_pen(line.pixels, digit, ink) for line in lines)
-        rules = [line for line in lines if _is_rule(line, lines, digit, printed)]
+        other = [line.plain and _by_another_pen(line.pixels, digit, ink) for line in lines]
+        printed = ruled or any(other)
+        rules = [
+            line for line, foreign in zip(lines, other, strict=True) if _is_rule(line, lines, digit, printed, foreign)
+        ]
         if len(rules) == len(lines):
             return lines
         for line in lines:
@@ -185,7 +188,7 @@ def _strongest(mask: NDArray[np.uint8], upright: bool) -> _Line | None:
     return _Line(np.ascontiguousarray(pixels.T) if upright else pixels, upright, hugs, plain=plain)
 
 
-def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8], ruled: bool) -> bool:
+def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8], ruled: bool, foreign: bool) -> bool:
     """Whether a line is the paper's and not the bar of a 7 that was cut out tightly.
 
     It goes beyond what is left without any line, the digit, at both ends, by more than its thickness, and where it is a border the
@@ -200,9 +203,10 @@ def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8], ruled: bo
         return line.hugs or parallel > 1
     height, width = rest.shape
     length = height if line.upright else width
-    ends = min(y, height - y - h) if line.upright else min(x, width - x - w)
+    both = (y, height - y - h) if line.upright else (x, width - x - w)
+    ends = max(both) if foreign else min(both)
     slight = line.plain and (ruled or parallel > 1)
-    overhangs = ends >= max((_SLIGHT if slight else _OVERHANG) * length, 1.5 * _thickness(line))
+    overhangs = ends >= max((_SLIGHT if slight else _OVERHANG) * length, _thickness(line))
     grid = line.plain and ruled
     if not line.hugs:
         fills = (x == 0 and x + w == width) if line.upright else (y == 0 and y + h == height)
