@@ -1,7 +1,7 @@
 """`read FILE… --npz OUT`: pictures as the model sees them, with their labels, for whoever measures or recalibrates a model.
 
-No model is loaded before a picture comes in which dark and light ink cannot be told apart; where there is none, such a picture is
-taken for what it looks like more. So it works without any artifact, and mostly does not wait for TensorFlow.
+No model is loaded before a picture comes that does not tell what is paper and what is ink; where there is none, such a picture is
+taken for what it rather looks like. So it works without any artifact, and mostly does not wait for TensorFlow.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def reliefs(grey: Grey, way: Way | None = None) -> Iterator[Relief]:
     if even is not None and not sure:
         yield Relief(even)
         return
-    if values is not None and way in (None, "sloping"):
+    if values is not None and (sure or way in (None, "sloping")):
         yield Relief(values, "sloping")
     if sure:
         return

@@ -49,7 +49,7 @@ class Reader:
         return self.conclude([self.prepare(picture)], [explain])[0]
 
     def prepare(self, picture: bytes | Grey) -> Prepared:
-        """Everything before the model, which is asked only where dark and light ink cannot be told apart. Raises `PictureError`."""
+        """Everything before the model, which is asked only where the picture does not tell what is paper. Raises `PictureError`."""
         started = time.perf_counter()
         page = decode(picture, self._max_pixels)
         decoded = time.perf_counter()

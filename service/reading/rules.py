@@ -191,9 +191,10 @@ def _strongest(mask: NDArray[np.uint8], upright: bool) -> _Line | None:
 def _is_rule(line: _Line, lines: list[_Line], rest: NDArray[np.uint8], ruled: bool, foreign: bool) -> bool:
     """Whether a line is the paper's and not the bar of a 7 that was cut out tightly.
 
-    It goes beyond what is left without any line, the digit, at both ends, by more than its thickness, and where it is a border the
-    digit crosses it or does not touch it with a corner; or the digit does not touch it at all. An upright line is the paper's where
-    it is not the only one, or the paper is known to be `ruled`. Where nothing is left, a single line that is no border may be a 1.
+    It goes beyond what is left without any line, the digit, by more than its thickness, at both ends, or where it is `foreign`, by
+    another pen, at one; and where it is a border the digit crosses it or does not touch it with a corner, or not at all. An upright
+    line is the paper's where it is not the only one, or the paper is known to be `ruled`. Where nothing is left, a single line that
+    is no border may be a 1.
     """
     parallel = sum(other.upright == line.upright for other in lines)
     if line.within and not any(other.hugs and other.upright != line.upright for other in lines):

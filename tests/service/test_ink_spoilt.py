@@ -99,3 +99,15 @@ def test_relief_rises_towards_ink_and_is_flat_on_paper_under_a_shadow(dark_ink: 
     relief = next(paper.reliefs((picture * light).astype(np.uint8))).values
     cover = 255 - page(3, (200, 200), height=110, pen=10)
     assert relief[cover > 250].min() > 3 * np.percentile(np.abs(relief[cover == 0]), 90)
+
+
+@pytest.mark.parametrize("way", ["clear", "sloping", "light", "dark"])
+def test_whatever_way_is_asked_for_there_is_a_relief(way: paper.Way) -> None:
+    y, x = np.mgrid[:90, :70]
+    stroke = (np.abs(x - 35) < 8) & (y > 4) & (y < 86)
+    slope = 150.0 + x - 0.5 * y
+    for picture in (slope, slope + 30 * (x > 50), np.full((90, 70), 200.0), 40.0 * (x // 8 % 2) + y):
+        grey = np.where(stroke, picture * 0.4, picture).astype(np.uint8)
+        found = list(paper.reliefs(grey, way))
+        assert found
+        assert all(relief.values.shape == grey.shape for relief in found)
