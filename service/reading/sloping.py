@@ -30,7 +30,7 @@ def sloping(grey: Grey, smooth: Grey, told: bool | None) -> tuple[NDArray[np.flo
             return None, False
         ink_is_light = likeness_to_paper(light) < 0.5
         blank = light != ink_is_light
-        surface = (basis @ np.linalg.lstsq(basis[blank.ravel()], values[blank], rcond=None)[0]).reshape(values.shape)
+        surface = _fitted(basis, values, blank)
         rest = values - surface
         before, light = light, _above(rest)
         if (light == before).all():
@@ -50,6 +50,13 @@ def sloping(grey: Grey, smooth: Grey, told: bool | None) -> tuple[NDArray[np.flo
     if not ink_is_light:  # ink takes away a share of the light that falls on it
         difference *= -float(surface.max()) / np.maximum(paper, 1)
     return difference, strays <= _SURE and told in (None, ink_is_light)
+
+
+def _fitted(basis: NDArray[np.float32], values: NDArray[np.float32], some: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The surface that is nearest to `some` of the values, by least squares: the normal equations, which are few."""
+    terms, known = basis[some.ravel()].astype(np.float64), values[some]
+    factors = np.linalg.lstsq(terms.T @ terms, terms.T @ known, rcond=None)[0]
+    return np.asarray((basis @ factors).reshape(values.shape), np.float32)
 
 
 def _quadratic(shape: tuple[int, ...]) -> NDArray[np.float32]:
