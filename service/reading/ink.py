@@ -73,7 +73,7 @@ def _find(grey: Grey, paper_relief: paper.Relief) -> Found | None:
             return None
         noise = paper.noise(relief if foreign is None else relief[~foreign])
         if gone is not None or noise:  # the digit may be ink of a strength of its own, or nothing but paper
-            ink = _ink(relief, noise, _least_noise(relief, ink, foreign, noise) if noise else 0.0)
+            ink = _ink(relief, noise, _least_noise(relief, ink, foreign, noise))
             if ink is None:
                 return None
             marks = marks_of(ink)
@@ -90,6 +90,8 @@ def _least_noise(
     relief: NDArray[np.float32], ink: NDArray[np.uint8], foreign: NDArray[np.bool_] | None, noise: float
 ) -> float:
     """Of the `noise` in all the picture, what is the paper's for sure: where a digit fills it, most may be ink and soft edges."""
+    if not noise:
+        return 0.0
     bare = cv2.dilate((ink >= _EDGE).view(np.uint8), np.ones((3, 3), np.uint8)) == 0
     if foreign is not None:
         bare &= ~foreign

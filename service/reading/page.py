@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading import paper
+from service.reading.strokes import stroke_widths
 from service.reading.types import Grey
 
 _THUMB = 192  # pixels of the longer side at which the paper is estimated at first
@@ -49,10 +50,7 @@ def page_ink(grey: Grey) -> PageInk | None:
 
 def _usual_stroke(mask: NDArray[np.uint8]) -> float:
     """How wide strokes are, in pixels, by their length: a shadow taken for ink has much area and is short, rules are no wider."""
-    room = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    within = cv2.distanceTransform(room, cv2.DIST_L2, 3)
-    middle = (within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8)))
-    return max(1.0, 2 * float(np.percentile(within[middle], _WIDEST)) - 1)
+    return max(1.0, float(np.percentile(stroke_widths(mask)[0], _WIDEST)))
 
 
 def _ink(relief: Floats) -> PageInk | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from service.reading import polarity
 from service.reading.sloping import sloping
+from service.reading.strokes import is_too_broad
 from service.reading.types import Grey
 
 _THUMB = 96  # pixels of the longer side at which the light is estimated
@@ -22,7 +23,6 @@ _BAND_LEVELS, _BAND_AGREE, _BAND_PAPER = 0.1, 0.85, 0.65  # bands: share of the 
 _SHADOW = 0.25  # of the light: a shadow leaves more than this
 _EVEN = 0.12  # of the contrast: mean deviation of the paper's level where the light may be even
 _CLEARLY = 0.05  # the same where nothing else fits better
-_BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge; a shadow is broader
 _TINY = 20  # pixels: a picture that is no more holds a digit and nothing else
 _WIDEST = 0.25  # of the shorter side: no stroke is wider
 _MAJORITY = 0.6  # of the shorter side: a window of which most is paper
@@ -205,7 +205,7 @@ def _even(grey: Grey, thumb: Grey, told: bool | None) -> tuple[NDArray[np.float3
         return None, False
     paper = levels[0] if ink_is_light else levels[1]
     ink = (light == ink_is_light).astype(np.uint8)
-    if max(ink.shape) > _TINY and cv2.distanceTransform(ink, cv2.DIST_L2, 3).max() > _BROADEST * max(ink.shape):
+    if max(ink.shape) > _TINY and is_too_broad(ink):
         return None, False
     blank = cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0  # beside ink, pixels are mixed
     strays = np.abs(thumb[blank] - np.float32(paper)).mean() / (levels[1] - levels[0]) if blank.any() else 0.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.paper import shrunk
+from service.reading.strokes import stroke_widths
 from service.reading.tracing import best_path, runs_along
 
 _WORKING = 320  # pixels of the longer side at which lines are looked for
@@ -112,7 +113,7 @@ def _take_lines(rest: NDArray[np.uint8], inside: tuple[slice, slice], upright: b
         part[line.pixels > 0] = 0
         pixels = np.zeros_like(rest)
         pixels[inside] = line.pixels
-        taken.append(_Line(pixels, upright, line.hugs, across < rest.shape[1 - int(upright)], line.plain))
+        taken.append(replace(line, pixels=pixels, within=across < rest.shape[1 - int(upright)]))
     return taken
 
 
@@ -235,11 +236,8 @@ def _by_another_pen(line: NDArray[np.uint8], digit: NDArray[np.uint8], ink: NDAr
 
 def _pen(mask: NDArray[np.uint8], ink: NDArray[np.uint8]) -> tuple[float, float]:
     """How wide strokes are, in pixels, and the ink along their middles; 0 where there are none."""
-    within = np.asarray(cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3), np.float32)
-    middle = ((within > 0) & (within >= cv2.dilate(within, np.ones((3, 3), np.uint8))))[1:-1, 1:-1]
-    if not middle.any():
-        return 0.0, 0.0
-    return 2 * float(np.median(within[1:-1, 1:-1][middle])) - 1, float(np.median(ink[middle]))
+    widths, middle = stroke_widths(mask)
+    return (float(np.median(widths)), float(np.median(ink[middle]))) if len(widths) else (0.0, 0.0)
 
 
 def _crossed(line: _Line, rest: NDArray[np.uint8]) -> bool:

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.polarity import likeness_to_paper
+from service.reading.strokes import is_too_broad
 from service.reading.types import Grey
 
 _TURNS = 8
 _SURE = 0.08  # of the contrast: mean deviation of the paper from the surface where it is nothing else
 _MOST = 0.25  # the same where it may be something else
-_BROADEST = 0.22  # of the longer side: from no stroke's middle is it further to its edge
 
 
 def sloping(grey: Grey, smooth: Grey, told: bool | None) -> tuple[NDArray[np.float32] | None, bool]:
@@ -39,7 +39,7 @@ def sloping(grey: Grey, smooth: Grey, told: bool | None) -> tuple[NDArray[np.flo
         return None, False
     ink = (light == ink_is_light).astype(np.uint8)
     blank = cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0  # beside ink, pixels are mixed
-    if not blank.any() or cv2.distanceTransform(ink, cv2.DIST_L2, 3).max() > _BROADEST * max(ink.shape):
+    if not blank.any() or is_too_broad(ink):
         return None, False
     contrast = abs(float(np.median(rest[ink > 0])))
     strays = float(np.abs(rest[blank]).mean()) / max(contrast, 1e-6)
