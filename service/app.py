@@ -32,6 +32,7 @@ from service.problems import plain_problem, respond, respond_to
 from service.routes import digits, documentation, models, numbers, operations, page
 from service.routes.json_uploads import field_errors
 from service.settings import Settings
+from service.shortcut import Shortcut
 from service.state import State
 from service.telemetry.metrics import Metrics
 from service.telemetry.requests import Requests
@@ -105,6 +106,10 @@ def create_app(
         app.add_middleware(CrossOrigin, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Linger)
+    framework, readings = app.build_middleware_stack, [route for route, _ in door.routes.values()]
+    app.build_middleware_stack = lambda: Shortcut(  # type: ignore[method-assign]
+        framework(), app.user_middleware, readings, _digits_error
+    )
     schema = functools.cache(lambda: document(app, settings))
     app.openapi = schema  # type: ignore[method-assign]
     return app

@@ -53,6 +53,7 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to end."""
+        self._state.metrics.count()
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
         return await super().on_tick(counter)
@@ -72,6 +73,7 @@ class Server(uvicorn.Server):
             server.close()
         await _turn()
         await super().shutdown(sockets)
+        self._state.metrics.count()  # other workers' scrapes tell it still
 
 
 async def _turn() -> None:

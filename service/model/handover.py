@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import weakref
 from collections.abc import Callable
 
 from service.model.entries import Entry
+from service.turn import Turn
 
 GIVE_WAY_SECONDS = 0.005
 """How long the event loop waits, at most, for what it has handed over to be prepared."""
@@ -22,27 +21,22 @@ class Handover:
 
     def __init__(self, enqueue: Callable[[Entry], None]) -> None:
         self._enqueue = enqueue
-        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Entry]] = weakref.WeakKeyDictionary()
+        self._turn = Turn(self._end)
         self._prepared = threading.Event()
         self.taking = threading.Lock()
         """Held by the thread that takes entries and prepares them."""
 
     def add(self, entry: Entry) -> None:
         """Takes an entry of this turn. Called from the loop of its future."""
-        loop = entry.future.get_loop()
-        turn = self._turns.setdefault(loop, [])
-        if not turn:
-            loop.call_soon(self._end, turn)
-        turn.append(entry)
+        self._turn.add(entry)
 
     def prepared(self) -> None:
         """What was waiting is prepared. Called by the thread that has done it."""
         self._prepared.set()
 
-    def _end(self, turn: list[Entry]) -> None:
+    def _end(self, entries: list[Entry]) -> None:
         self._prepared.clear()
-        for entry in turn:
+        for entry in entries:
             self._enqueue(entry)
-        turn.clear()
         if self.taking.locked():  # else all threads are in the model, and there is nobody to wait for
             self._prepared.wait(GIVE_WAY_SECONDS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Literal
+from typing import Literal, TextIO
 
 from service.telemetry.traces import Trace
 
@@ -61,9 +63,46 @@ class ConsoleFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _Log(logging.StreamHandler[TextIO]):
+    """Writes to standard error, a record at a time or several `together`."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._held: list[str] | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a record, or keeps it for the end of `together`."""
+        if self._held is None:
+            super().emit(record)
+            return
+        try:
+            self._held.append(self.format(record) + self.terminator)
+        except Exception:  # as in the standard library: a fault in one record is no fault of who logs it
+            self.handleError(record)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is logged within goes out in one piece. Other threads wait for it."""
+        with self.lock or contextlib.nullcontext():
+            self._held = []
+            try:
+                yield
+            finally:
+                text, self._held = "".join(self._held), None
+                with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+                    self.stream.write(text)
+                    self.flush()
+
+
+def together() -> contextlib.AbstractContextManager[None]:
+    """What is logged within is written at the end, at once."""
+    ours = (handler for handler in logging.getLogger().handlers if isinstance(handler, _Log))
+    return next((handler.together() for handler in ours), contextlib.nullcontext())
+
+
 def configure(style: Literal["console", "json"], level: str) -> None:
     """Sends every logger of the process, uvicorn's too, through one handler."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Log()
     handler.setFormatter(JSONFormatter() if style == "json" else ConsoleFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -28,13 +30,17 @@ _EVENTS: tuple[Event, ...] = ("loaded", "refused", "unloaded", "default")
 _REASONS: tuple[Reason, ...] = ("pictures", "bytes", "wait", "deadline")
 _STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
 _WITH_DIGITS = _STATUSES[:2]
+_LOT = 64
 
 
 class Metrics:
-    """One process' metrics, in a registry of their own, so that two apps in one process (tests) do not mix."""
+    """One process' metrics, in a registry of their own, so that two apps in one process (tests) do not mix.
+
+    Requests and readings are noted, and counted in lots: some at once take a third of the time that they take in between answers.
+    """
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "digits_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )
@@ -122,9 +128,31 @@ class Metrics:
         if MULTIPROCESS not in os.environ:
             ProcessCollector(registry=registry)
         self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._noted: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts one answered request. `route` is the template, never the path: it must not grow with what is asked."""
+        """Notes one answered request. `route` is the template, never the path: it must not grow with what is asked."""
+        self._note(self._request, route, method, status, seconds)
+
+    def reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
+        """Notes one reading, which that version of the model gave."""
+        self._note(self._reading, reading, queue_seconds, version)
+
+    def count(self) -> None:
+        """Counts what has been noted. The server sees to it every moment, and so does whoever asks for `text`."""
+        while self._noted:
+            try:
+                count, given = self._noted.popleft()
+            except IndexError:  # another thread counts, too
+                break
+            count(*given)
+
+    def _note(self, count: Callable[..., None], *given: Any) -> None:
+        self._noted.append((count, given))
+        if len(self._noted) >= _LOT:
+            self.count()
+
+    def _request(self, route: str, method: str, status: int, seconds: float) -> None:
         key = (route, method if method in _METHODS else "OTHER", status)
         children = self._routes.get(key)
         if children is None:
@@ -133,8 +161,7 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
-        """Counts one reading, which that version of the model gave."""
+    def _reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
         self._decode.observe(reading.decode_seconds)
         self._ink.observe(reading.ink_seconds)
         self._queue.observe(queue_seconds)
@@ -195,8 +222,9 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition format."""
+        self.count()
         if MULTIPROCESS not in os.environ:
-            return generate_latest(self._registry)
+            return generate_latest(self.registry)
         collected = CollectorRegistry()
         MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
         return generate_latest(collected)

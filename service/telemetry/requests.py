@@ -15,11 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import DigitsError, Draining, Overloaded
 from service.problems import respond_to
 from service.state import State
-from service.telemetry import traces
+from service.telemetry import access, traces
 from service.telemetry.logging import key_name, request_id, trace
 from service.telemetry.metrics import Metrics
 
-access = logging.getLogger("service.access")
 log = logging.getLogger(__name__)
 
 CLIENT_LEFT = 499
@@ -103,8 +102,7 @@ class Requests:
             seconds = time.perf_counter() - started
             metrics.in_flight.dec()
             metrics.request(getattr(scope.get("route"), "path", "none"), method, status, seconds)
-            if access.isEnabledFor(logging.INFO):
-                _log(method, _path(scope), status, seconds)
+            access.note(method, _path(scope), status, seconds)
             request_id.reset(token)
             key_name.reset(key_token)
             trace.reset(trace_token)
@@ -113,21 +111,15 @@ class Requests:
 def note_refused(metrics: Metrics, status: int, seconds: float) -> None:
     """Logs and counts what the server has answered by itself: a request whose method and path are not known for sure."""
     metrics.request("none", "-", status, seconds)
-    _log("-", "-", status, seconds)
+    access.note("-", "-", status, seconds)
 
 
 def note_busy(metrics: Metrics, path: str, identity: str, seconds: float) -> None:
     """Logs and counts a POST to the path of a route that the server has refused, for overload."""
     metrics.request(path, "POST", Overloaded.status, seconds)
-    if access.isEnabledFor(logging.INFO):
-        token = request_id.set(identity)
-        _log("POST", path, Overloaded.status, seconds)
-        request_id.reset(token)
-
-
-def _log(method: str, path: str, status: int, seconds: float) -> None:
-    extra = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2)}
-    access.info("%s %s %d %.1f ms", method, path, status, seconds * 1000, extra=extra)
+    token = request_id.set(identity)
+    access.note("POST", path, Overloaded.status, seconds)
+    request_id.reset(token)
 
 
 def _given_id(scope: Scope) -> str | None:

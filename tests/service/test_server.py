@@ -14,7 +14,7 @@ import pytest
 from service.errors import SettingsError
 from service.server import bind, url_of
 from service.settings import Settings
-from tests.service.checks import RAW
+from tests.service.checks import RAW, until
 from tests.service.fakes import ONE, FakeModel
 from tests.service.live import GOOD, connect, read_all, serving, talk
 
@@ -187,3 +187,11 @@ def test_an_address_that_is_taken_is_told_in_one_line(published: Path) -> None:
 def test_the_url_can_be_opened(published: Path, host: str, shown: str) -> None:
     with bind(Settings(artifacts=published, host=host, port=0)) as listening:
         assert url_of(listening) == f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def test_what_is_noted_is_counted_before_long_though_nobody_looks(published: Path, model: FakeModel) -> None:
+    with serving(Settings(artifacts=published, port=0, threads=1), model) as (url, app):
+        httpx.get(url.join("/healthz"))
+        registry = app.state.digits.metrics.registry
+        shown = {"route": "/healthz", "method": "GET", "status": "200"}
+        until(lambda: registry.get_sample_value("digits_http_requests_total", shown) == 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import logging
 import re
@@ -12,7 +14,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.telemetry.logging import ConsoleFormatter, JSONFormatter, configure, request_id
+from service.telemetry.logging import ConsoleFormatter, JSONFormatter, configure, request_id, together
+from service.telemetry.metrics import Metrics
 from tests.service.checks import RAW
 from tests.service.fakes import BLANK, ONE, FakeModel
 
@@ -50,6 +53,7 @@ async def test_each_request_is_one_line_in_the_log(client: httpx.AsyncClient, ca
     caplog.set_level(logging.INFO, "service.access")
     await client.post("/v1/digit?explain=false", content=ONE, headers=RAW)
     await client.get("/no%0Athing")
+    await asyncio.sleep(0)  # lines are written when the loop's turn is over
     lines = [record for record in caplog.records if record.name == "service.access"]
     assert [(vars(line)["method"], vars(line)["path"], vars(line)["status"]) for line in lines] == [
         ("POST", "/v1/digit", 200),
@@ -104,11 +108,89 @@ def test_uvicorns_log_goes_through_ours(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(line)["message"] == "hello"
 
 
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What goes to standard error once the log is configured, a piece for each time that something is written."""
+    pieces: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    monkeypatch.setattr("sys.stderr", Stream())
+    configure("console", "info")
+    yield pieces
+    logging.basicConfig(handlers=handlers, level=level, force=True)
+    logging.captureWarnings(False)
+    logging.getLogger("uvicorn.access").disabled = False
+
+
+def test_what_is_logged_together_goes_out_in_one_piece(written: list[str]) -> None:
+    log = logging.getLogger("service.some")
+    with together():
+        log.info("one")
+        log.info("two")
+        assert written == []
+    assert [line.split("INFO", 1)[1].strip() for line in "".join(written).splitlines()] == [
+        "service.some: one",
+        "service.some: two",
+    ]
+    assert len(written) == 1
+    log.info("three")
+    assert "".join(written).endswith("three\n")
+
+
+def test_a_line_that_cannot_be_made_costs_no_other(written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    log = logging.getLogger("service.some")
+    with together():
+        log.info("one")
+        log.info("%d", "two")
+        log.info("three")
+    assert [line.rsplit(" ", 1)[1] for line in "".join(written).splitlines()] == ["one", "three"]
+
+
+@pytest.mark.anyio
+async def test_the_lines_of_a_turn_are_written_at_once(client: httpx.AsyncClient, written: list[str]) -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        await asyncio.gather(*(client.get("/healthz", headers={"X-Request-ID": f"r{k}"}) for k in range(5)))
+        await asyncio.sleep(0)
+    finally:
+        logging.getLogger("httpx").setLevel(logging.NOTSET)
+    lines = "".join(written).splitlines()
+    assert sorted(line.rpartition("[")[2] for line in lines) == [f"r{k}]" for k in range(5)]
+    assert len(written) < 5
+
+
 async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
     answer = await client.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     lines = [line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
+
+
+@pytest.mark.anyio
+async def test_readings_are_counted_in_lots_and_before_anybody_looks() -> None:
+    metrics = Metrics()
+    shown = {"route": "/v1/digit", "method": "POST", "status": "200"}
+
+    def counted() -> float | None:
+        return metrics.registry.get_sample_value("digits_http_requests_total", shown)
+
+    for _ in range(63):
+        metrics.request("/v1/digit", "POST", 200, 0.001)
+    assert counted() is None
+    metrics.request("/v1/digit", "POST", 200, 0.001)
+    assert counted() == 64
+    metrics.request("/v1/digit", "POST", 200, 0.001)
+    metrics.count()
+    assert counted() == 65
+    metrics.request("/v1/digit", "POST", 200, 0.001)
+    assert b'status="200"} 66.0' in metrics.text()
 
 
 @pytest.mark.anyio

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -88,14 +89,15 @@ class Kept(logging.Handler):
         self.lines.append(self.format(record))
 
 
-@contextmanager
-def logged(formatter: logging.Formatter) -> Iterator[list[str]]:
+@asynccontextmanager
+async def logged(formatter: logging.Formatter) -> AsyncIterator[list[str]]:
     access, handler = logging.getLogger("service.access"), Kept(formatter)
     level = access.level
     access.addHandler(handler)
     access.setLevel(logging.INFO)
     try:
         yield handler.lines
+        await asyncio.sleep(0)  # lines are written when the loop's turn is over
     finally:
         access.removeHandler(handler)
         access.setLevel(level)
@@ -103,7 +105,7 @@ def logged(formatter: logging.Formatter) -> Iterator[list[str]]:
 
 @pytest.mark.anyio
 async def test_a_callers_trace_leads_to_our_log(client: httpx.AsyncClient) -> None:
-    with logged(JSONFormatter()) as lines:
+    async with logged(JSONFormatter()) as lines:
         answer = await client.post("/v1/digit", content=ONE, headers=RAW | {"traceparent": PARENT})
     version, identity, span, flags = answer.headers["traceresponse"].split("-")
     assert (version, identity, flags) == ("00", TRACE, "00")  # nothing is recorded here
@@ -115,7 +117,7 @@ async def test_a_callers_trace_leads_to_our_log(client: httpx.AsyncClient) -> No
 
 @pytest.mark.anyio
 async def test_the_log_for_people_has_the_trace_too(client: httpx.AsyncClient) -> None:
-    with logged(ConsoleFormatter()) as lines:
+    async with logged(ConsoleFormatter()) as lines:
         await client.get("/healthz", headers={"traceparent": PARENT, "X-Request-ID": "mine"})
         await client.get("/healthz", headers={"X-Request-ID": "mine"})
     assert lines[0].endswith(f"[mine, {TRACE}]")
@@ -139,7 +141,7 @@ async def test_the_log_for_people_has_the_trace_too(client: httpx.AsyncClient) -
     ],
 )
 async def test_what_is_no_traceparent_begins_no_trace(client: httpx.AsyncClient, given: list[str]) -> None:
-    with logged(JSONFormatter()) as lines:
+    async with logged(JSONFormatter()) as lines:
         answer = await client.get("/healthz", headers=[(b"traceparent", value.encode("latin-1")) for value in given])
     assert answer.status_code == 200
     assert "traceresponse" not in answer.headers
@@ -176,7 +178,7 @@ async def test_with_a_provider_a_request_is_one_span_with_its_stages(
 async def test_a_request_without_a_traceparent_begins_a_trace_with_a_provider(
     client: httpx.AsyncClient, provider: FakeProvider
 ) -> None:
-    with logged(JSONFormatter()) as lines:
+    async with logged(JSONFormatter()) as lines:
         answer = await client.get("/nothing")
     assert answer.headers["traceresponse"] == f"00-{0xABC:032x}-{0xDEF:016x}-01"
     assert json.loads(lines[0])["trace_id"] == f"{0xABC:032x}"
