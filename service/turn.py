@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -15,12 +15,15 @@ class Turn(Generic[T]):
 
     def __init__(self, end: Callable[[list[T]], None]) -> None:
         self._end = end
-        self._given: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[T]] = weakref.WeakKeyDictionary()
+        self._thread = threading.local()  # its `loop`, and what has been `given` in this turn
 
     def add(self, item: T) -> None:
         """Takes one more. Called from a loop; each has turns of its own."""
         loop = asyncio.get_running_loop()
-        given = self._given.setdefault(loop, [])
+        here = self._thread
+        if getattr(here, "loop", None) is not loop:
+            here.loop, here.given = loop, []
+        given: list[T] = here.given
         if not given:
             loop.call_soon(self._over, given)
         given.append(item)
