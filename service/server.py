@@ -104,9 +104,22 @@ def url_of(listening: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
+ACCEPTED = 16
+"""Connections that a lone process lets in at a turn of its event loop."""
+
+
+def holds(listening: socket.socket, workers: int) -> list[socket.socket]:
+    """The listener, several times over: libuv, which turns the loop, lets in one connection a turn by each, however many wait.
+
+    When thousands come at once they would wait for seconds, where nobody sees them who could refuse them. Several workers have
+    fewer each, so that none takes more than its share.
+    """
+    return [listening, *(listening.dup() for _ in range(ACCEPTED // workers**2 - 1))]
+
+
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serves until a signal ends it. Blocks."""
-    make_server(app).run([listening])
+    make_server(app).run(holds(listening, app.state.digits.settings.workers))
 
 
 def end_process(status: int = 0) -> None:

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(
         10.0, gt=0, le=3600, description="How long a picture may take; what is not done by then is answered 503."
     )
-    max_batch: int = Field(64, ge=1, description="Pictures that go through the model at once, at most.")
+    max_batch: int = Field(32, ge=1, description="Pictures that go through the model at once, at most.")
     drain_seconds: float = Field(2.0, ge=0, le=3600, description="How long SIGTERM leaves the socket open.")
     shutdown_seconds: int = Field(30, ge=1, description="How long requests in flight may take after that.")
     request_seconds: float = Field(

@@ -18,7 +18,7 @@ import httpx
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.server import bind, make_server, url_of
+from service.server import bind, holds, make_server, url_of
 from service.settings import Settings
 from tests.service.fakes import ONE, FakeModel, opener
 
@@ -32,7 +32,7 @@ def serving(settings: Settings, model: FakeModel) -> Iterator[tuple[httpx.URL, F
     app = create_app(settings, open_model=opener(model))
     server = make_server(app)
     listening = bind(settings)
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread = threading.Thread(target=server.run, args=(holds(listening, settings.workers),), daemon=True)
     thread.start()
     url = httpx.URL(url_of(listening))
     while httpx.get(url.join("/readyz")).status_code != 200:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -12,7 +13,8 @@ import httpx
 import pytest
 
 from service.errors import SettingsError
-from service.server import bind, url_of
+from service.protocol import Protocol
+from service.server import ACCEPTED, bind, url_of
 from service.settings import Settings
 from tests.service.checks import RAW, until
 from tests.service.fakes import ONE, FakeModel
@@ -195,3 +197,30 @@ def test_what_is_noted_is_counted_before_long_though_nobody_looks(published: Pat
         registry = app.state.digits.metrics.registry
         shown = {"route": "/healthz", "method": "GET", "status": "200"}
         until(lambda: registry.get_sample_value("digits_http_requests_total", shown) == 1)
+
+
+def test_many_who_come_at_once_are_let_in_together(
+    published: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(Settings(artifacts=published, port=0, threads=1), model) as (url, _):
+        turn, seen, made = 0, list[int](), Protocol.connection_made
+
+        def count_turns(loop: asyncio.AbstractEventLoop) -> None:
+            nonlocal turn
+            turn += 1
+            if len(seen) < 21:
+                loop.call_soon(count_turns, loop)
+
+        def noted(self: Protocol, transport: asyncio.Transport) -> None:
+            seen.append(turn)
+            if len(seen) == 1:
+                count_turns(asyncio.get_running_loop())
+                time.sleep(0.3)  # while the others come
+            made(self, transport)
+
+        monkeypatch.setattr(Protocol, "connection_made", noted)
+        connections = [connect(url) for _ in range(21)]
+        until(lambda: len(seen) == 21)
+        assert max(seen[1:]) - min(seen[1:]) <= 20 // ACCEPTED + 1
+        for connection in connections:
+            connection.close()
