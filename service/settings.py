@@ -63,7 +63,11 @@ class Settings(BaseSettings):
     )
     workers: int = Field(1, ge=1, le=64, description="Processes; each loads the model.")
     threads: int | None = Field(
-        None, ge=1, le=256, description="Threads of the model; default: the processors at hand."
+        None,
+        ge=1,
+        le=256,
+        description="Threads of the model; default: the processors at hand. One of them reads all single digits, the others help "
+        "with numbers and explanations.",
     )
     max_body_bytes: int = Field(10_000_000, ge=1, description="Bytes that the body of a request may have.")
     max_pixels: int = Field(50_000_000, ge=1, description="Pixels that a picture may have.")

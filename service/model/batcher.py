@@ -1,8 +1,9 @@
 """Micro-batching: callers' pictures, read together on the threads that run the model.
 
-A thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. One takes and
-prepares at a time, which is much Python and little else; meanwhile others are in the model, which is none. What may wait is
-bounded, and who comes when it is too much is refused at once. Every caller's future is settled, whatever happens.
+A thread takes what is waiting and never waits for more, so a lone picture is not delayed and a crowd is batched. One thread
+reads all single digits: they take Python as long as they take the model, and threads that take turns at that only wait for each
+other. It lets another go on where it has something that takes the model long. What may wait is bounded, and who comes when it is
+too much is refused at once. Every caller's future is settled, whatever happens.
 """
 
 from __future__ import annotations
@@ -14,24 +15,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
+from service.model.batch import Batch
 from service.model.cost import cost_of, effort_beside
-from service.model.entries import (
-    Answer,
-    Doubtful,
-    Entry,
-    NumberAnswer,
-    Opinions,
-    Outcome,
-    Questions,
-    Second,
-    deliver,
-    waited,
-)
+from service.model.entries import Answer, Doubtful, Entry, NumberAnswer, Questions, deliver
 from service.model.gate import DECODERS, Gate
 from service.model.handover import Handover
 from service.model.numbers import Numbers
@@ -43,17 +31,6 @@ log = logging.getLogger(__name__)
 
 PREPARE_SECONDS = 0.02
 """How long the model may be kept from a batch by preparing small pictures; who is left over is in the next batch."""
-
-Item = Prepared | Questions | Doubtful | DigitsError
-
-
-@dataclass(slots=True)
-class _Batch:
-    """`since`: when the first was taken, by `time.perf_counter`."""
-
-    entries: list[Entry] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
-    since: float = 0.0
 
 
 class Batcher:
@@ -74,6 +51,7 @@ class Batcher:
         self._observer = observer
         self._queue = Queue(gate, observer)
         self._handover = Handover(self._enqueue)
+        self._taking = threading.Lock()  # held by the thread that takes from the queue
         self._ended = 0.0  # the last batch
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix=f"{name}-decode")
         self._numbers = Numbers(reader, self._queue, self._pool, max_batch=max_batch, name=name)
@@ -170,82 +148,57 @@ class Batcher:
     # What follows runs on the model's threads.
 
     def _run(self) -> None:
-        batch = _Batch()
+        batch = Batch()
         try:
-            while self._take(batch):
-                crowded = not self._queue.empty
-                try:
-                    outcomes = self._outcomes(batch)
-                except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
-                    log.exception("reading a batch of %d failed", len(batch.entries))
-                    outcomes = [ModelFailed("The model failed.") for _ in batch.entries]
-                now = time.perf_counter()
-                # In a crowd the threads work side by side: what counts is the time from batch to batch.
-                since = max(batch.since, self._ended) if crowded else batch.since
-                self._ended = now
-                self._queue.gate.read(sum(entry.cost for entry in batch.entries), now - since, crowded=crowded)
-                deliver(batch.entries, outcomes)
-                batch = _Batch()
+            while True:
+                with self._taking:
+                    while self._take(batch) and not batch.is_long:
+                        self._read(batch)
+                        batch = Batch()
+                if not batch.entries:  # it is closed
+                    break
+                self._read(batch)
+                batch = Batch()
         finally:
             waiting = self._queue.clear()
             self._queue.release(sum(entry.places for entry in waiting))
             left = [*batch.entries, *waiting]
             deliver(left, [Draining(PUT_AWAY) for _ in left])
 
-    def _take(self, batch: _Batch) -> bool:
+    def _read(self, batch: Batch) -> None:
+        crowded = not self._queue.empty
+        try:
+            outcomes = batch.read(self._reader)
+        except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
+            log.exception("reading a batch of %d failed", len(batch.entries))
+            outcomes = [ModelFailed("The model failed.") for _ in batch.entries]
+        now = time.perf_counter()
+        # In a crowd threads may work side by side: what counts is the time from batch to batch.
+        since = max(batch.since, self._ended) if crowded else batch.since
+        self._ended = now
+        self._queue.gate.read(sum(entry.cost for entry in batch.entries), now - since, crowded=crowded)
+        deliver(batch.entries, outcomes)
+
+    def _take(self, batch: Batch) -> bool:
         """Puts what is waiting into it, prepared, up to `max_batch` and for `PREPARE_SECONDS`; False: it is closed."""
-        with self._handover.taking:
-            size = 0
-            until = float("inf")
-            while time.perf_counter() < until:
-                entry = self._queue.take(self._max_batch - size if batch.entries else None)
-                if entry is None:
-                    break
-                if not batch.entries:
-                    batch.since = time.perf_counter()
-                    until = batch.since + PREPARE_SECONDS
-                batch.entries.append(entry)
-                item = entry.item
-                batch.items.append(item if isinstance(item, Questions | Doubtful) else self._prepare(item))
-                size += entry.cost
-        self._handover.prepared()
+        self._handover.begin()
+        size = 0
+        until = float("inf")
+        while time.perf_counter() < until:
+            entry = self._queue.take(self._max_batch - size if batch.entries else None)
+            if entry is None:
+                break
+            if not batch.entries:
+                batch.since = time.perf_counter()
+                until = batch.since + PREPARE_SECONDS
+            batch.entries.append(entry)
+            item = entry.item
+            batch.items.append(item if isinstance(item, Questions | Doubtful) else self._prepare(item))
+            size += entry.cost
+        self._handover.end()
         if batch.entries:
             self._observer.batch_taken(size)
         return bool(batch.entries)
-
-    def _outcomes(self, batch: _Batch) -> list[Outcome]:
-        pairs = list(zip(batch.entries, batch.items, strict=True))
-        good = [(entry, item) for entry, item in pairs if isinstance(item, Prepared)]
-        readings = iter(self._reader.conclude([item for _, item in good], [entry.explain for entry, _ in good]))
-        opinions = iter(self._opinions([item for item in batch.items if isinstance(item, Questions)]))
-        done = time.perf_counter()
-        outcomes: list[Outcome] = []
-        for entry, item in pairs:
-            if isinstance(item, Prepared):
-                reading = next(readings)
-                outcomes.append(Answer(reading, waited(reading, done - entry.since)))
-            elif isinstance(item, Questions):
-                outcomes.append(next(opinions))
-            elif isinstance(item, Doubtful):
-                outcomes.append(self._second(item))
-            else:
-                outcomes.append(item)
-        return outcomes
-
-    def _opinions(self, asked: list[Questions]) -> list[Opinions]:
-        """The model's of all of them at once."""
-        if not asked:
-            return []
-        started = time.perf_counter()
-        named = self._reader.name_columns(np.concatenate([questions.tiles for questions in asked]))
-        seconds = time.perf_counter() - started
-        ends = np.cumsum([len(questions.tiles) for questions in asked])[:-1]
-        return [Opinions(part, seconds) for part in np.split(named, ends)]
-
-    def _second(self, asked: Doubtful) -> Second:
-        started = time.perf_counter()
-        opinions = self._reader.second_opinions(asked.pictures)
-        return Second(opinions, time.perf_counter() - started)
 
     def _prepare(self, picture: bytes | Grey | Prepared) -> Prepared | DigitsError:
         if isinstance(picture, Prepared):

@@ -23,20 +23,24 @@ class Handover:
         self._enqueue = enqueue
         self._turn = Turn(self._end)
         self._prepared = threading.Event()
-        self.taking = threading.Lock()
-        """Held by the thread that takes entries and prepares them."""
+        self._waited_for = False
 
     def add(self, entry: Entry) -> None:
         """Takes an entry of this turn. Called from the loop of its future."""
         self._turn.add(entry)
 
-    def prepared(self) -> None:
-        """What was waiting is prepared. Called by the thread that has done it."""
+    def begin(self) -> None:
+        """A thread, one at a time, is about to wait for entries, or to prepare some."""
+        self._waited_for = True
+
+    def end(self) -> None:
+        """It has prepared what was there."""
+        self._waited_for = False
         self._prepared.set()
 
     def _end(self, entries: list[Entry]) -> None:
         self._prepared.clear()
         for entry in entries:
             self._enqueue(entry)
-        if self.taking.locked():  # else all threads are in the model, and there is nobody to wait for
+        if self._waited_for:  # else all threads are in the model, and there is nobody to wait for
             self._prepared.wait(GIVE_WAY_SECONDS)

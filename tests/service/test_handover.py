@@ -42,13 +42,13 @@ async def test_the_loop_waits_while_it_is_prepared(monkeypatch: pytest.MonkeyPat
         given.wait()
         time.sleep(0.02)
         prepared.append(time.perf_counter())
-        handover.prepared()
+        handover.end()
 
     thread = threading.Thread(target=prepare)
     thread.start()
     handover.add(entry())
-    with handover.taking:
-        await asyncio.sleep(0)
+    handover.begin()
+    await asyncio.sleep(0)
     assert len(prepared) == 1
     thread.join()
 
@@ -57,9 +57,10 @@ async def test_it_does_not_wait_for_long_nor_for_nobody(monkeypatch: pytest.Monk
     handover = Handover(lambda entry: None)
     handover.add(entry())
     started = time.perf_counter()
-    with handover.taking:
-        await asyncio.sleep(0)
+    handover.begin()
+    await asyncio.sleep(0)
     assert time.perf_counter() - started >= GIVE_WAY_SECONDS
+    handover.end()
     monkeypatch.setattr("service.model.handover.GIVE_WAY_SECONDS", 60.0)
     handover.add(entry())
     started = time.perf_counter()
