@@ -28,6 +28,9 @@ from service.state import State
 
 log = logging.getLogger(__name__)
 
+ACCEPTED = 16
+"""Connections that a lone process lets in at a turn of its event loop."""
+
 MAX_TURNS = 100
 """Of the event loop, at the end, for those who still come."""
 
@@ -102,10 +105,6 @@ def url_of(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{host}:{port}"
-
-
-ACCEPTED = 16
-"""Connections that a lone process lets in at a turn of its event loop."""
 
 
 def holds(listening: socket.socket, workers: int) -> list[socket.socket]:
