@@ -82,7 +82,8 @@ async def test_no_ink_is_blank_and_ink_without_a_digit_is_none(client: httpx.Asy
 async def test_a_long_number_is_read_in_order(client: httpx.AsyncClient, model: FakeModel) -> None:
     lines = ["110100" * 3] * 10
     assert (await client.post("/v1/number", content=page(*lines), headers=RAW)).json()["text"] == "\n".join(lines)
-    assert model.batches == [NUMBER_PLACES // TILE_COST] * (180 * TILE_COST // NUMBER_PLACES)
+    at_once = Settings().max_batch // TILE_COST
+    assert model.batches == [at_once] * (180 // at_once)
 
 
 async def test_the_version_can_be_chosen(client: httpx.AsyncClient) -> None:
