@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from service.model.loader import Event
 from service.model.table import Table
 from service.reading.types import DigitReading, NumberReading, Status
 from service.telemetry.drift import Drift
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -145,7 +148,10 @@ class Metrics:
                 count, given = self._noted.popleft()
             except IndexError:  # another thread counts, too
                 break
-            count(*given)
+            try:
+                count(*given)
+            except Exception:  # a full disk, with several workers: whoever serves must live on
+                log.exception("a metric was not counted")
 
     def _note(self, count: Callable[..., None], *given: Any) -> None:
         self._noted.append((count, given))

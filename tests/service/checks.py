@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -41,6 +43,19 @@ def until(done: Callable[[], bool], seconds: float = 10) -> None:
     while not done():
         assert time.monotonic() < end, "it has not happened"
         time.sleep(0.001)
+
+
+@contextlib.contextmanager
+def restored_log() -> Iterator[None]:
+    """Afterwards the log goes where it went before, whatever has configured it."""
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.access")
+    handlers, level, disabled = list(root.handlers), root.level, uvicorn.disabled
+    try:
+        yield
+    finally:
+        logging.basicConfig(handlers=handlers, level=level, force=True)
+        logging.captureWarnings(False)
+        uvicorn.disabled = disabled
 
 
 class Observed:

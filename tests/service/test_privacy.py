@@ -27,7 +27,7 @@ from service.reading.decode import decode
 from service.server import bind, make_server, url_of
 from service.settings import Settings
 from service.telemetry.logging import configure
-from tests.service.checks import JSON, RAW
+from tests.service.checks import JSON, RAW, restored_log
 from tests.service.fakes import FakeModel, one, opener, png
 
 NAME = "patient-4711.png"
@@ -72,15 +72,12 @@ DAMAGED = [picture[: len(picture) * 2 // 3] for picture in PICTURES]
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that the service logs at `debug`."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     before = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    configure("json", "debug")
-    yield stream
-    logging.basicConfig(handlers=handlers, level=level, force=True)
-    logging.captureWarnings(False)
+    with restored_log():
+        configure("json", "debug")
+        yield stream
     for logger, was in before:
         logger.setLevel(was)
         logger.disabled = False

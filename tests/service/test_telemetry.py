@@ -1,20 +1,16 @@
-"""Request ids, the log, and the metrics."""
+"""Request ids and the metrics."""
 
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 import logging
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.telemetry.logging import ConsoleFormatter, JSONFormatter, configure, request_id, together
 from service.telemetry.metrics import Metrics
 from tests.service.checks import RAW
 from tests.service.fakes import BLANK, ONE, FakeModel
@@ -48,124 +44,6 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
     assert head.headers["Content-Length"] == get.headers["Content-Length"]
 
 
-@pytest.mark.anyio
-async def test_each_request_is_one_line_in_the_log(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "service.access")
-    await client.post("/v1/digit?explain=false", content=ONE, headers=RAW)
-    await client.get("/no%0Athing")
-    await asyncio.sleep(0)  # lines are written when the loop's turn is over
-    lines = [record for record in caplog.records if record.name == "service.access"]
-    assert [(vars(line)["method"], vars(line)["path"], vars(line)["status"]) for line in lines] == [
-        ("POST", "/v1/digit", 200),
-        ("GET", "/no%0Athing", 404),
-    ]
-
-
-@pytest.fixture
-def record() -> Iterator[logging.LogRecord]:
-    token = request_id.set("mine")
-    yield logging.LogRecord("service", logging.INFO, "", 0, "read\n%s", ("x",), None)
-    request_id.reset(token)
-
-
-def test_the_log_as_json_is_one_object_a_line(record: logging.LogRecord) -> None:
-    record.status = 200
-    line = JSONFormatter().format(record)
-    assert "\n" not in line
-    found = json.loads(line)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found.pop("time"))
-    assert found == {"level": "info", "logger": "service", "message": "read\nx", "request_id": "mine", "status": 200}
-
-
-def test_the_log_for_people_is_one_line_a_message(record: logging.LogRecord) -> None:
-    assert ConsoleFormatter().format(record).endswith("INFO    service: read\\nx [mine]")
-
-
-@pytest.mark.parametrize("formatter", [JSONFormatter(), ConsoleFormatter()])
-def test_the_log_shows_tracebacks(formatter: logging.Formatter) -> None:
-    try:
-        raise ValueError("no")
-    except ValueError as error:
-        info = (ValueError, error, error.__traceback__)
-    line = formatter.format(logging.LogRecord("service", logging.ERROR, "", 0, "failed", (), info))
-    assert "Traceback" in line
-    assert "ValueError: no" in line
-
-
-def test_uvicorns_log_goes_through_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
-        configure("json", "warning")
-        logging.getLogger("uvicorn.error").warning("hello")
-        logging.getLogger("uvicorn.error").info("not this")
-        logging.getLogger("uvicorn.access").error("nor this")
-    finally:
-        logging.basicConfig(handlers=handlers, level=level, force=True)
-        logging.captureWarnings(False)
-        logging.getLogger("uvicorn.access").disabled = False
-    (line,) = capsys.readouterr().err.splitlines()
-    assert json.loads(line)["message"] == "hello"
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What goes to standard error once the log is configured, a piece for each time that something is written."""
-    pieces: list[str] = []
-
-    class Stream(io.StringIO):
-        def write(self, text: str) -> int:
-            pieces.append(text)
-            return len(text)
-
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    monkeypatch.setattr("sys.stderr", Stream())
-    configure("console", "info")
-    yield pieces
-    logging.basicConfig(handlers=handlers, level=level, force=True)
-    logging.captureWarnings(False)
-    logging.getLogger("uvicorn.access").disabled = False
-
-
-def test_what_is_logged_together_goes_out_in_one_piece(written: list[str]) -> None:
-    log = logging.getLogger("service.some")
-    with together():
-        log.info("one")
-        log.info("two")
-        assert written == []
-    assert [line.split("INFO", 1)[1].strip() for line in "".join(written).splitlines()] == [
-        "service.some: one",
-        "service.some: two",
-    ]
-    assert len(written) == 1
-    log.info("three")
-    assert "".join(written).endswith("three\n")
-
-
-def test_a_line_that_cannot_be_made_costs_no_other(written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging, "raiseExceptions", False)
-    log = logging.getLogger("service.some")
-    with together():
-        log.info("one")
-        log.info("%d", "two")
-        log.info("three")
-    assert [line.rsplit(" ", 1)[1] for line in "".join(written).splitlines()] == ["one", "three"]
-
-
-@pytest.mark.anyio
-async def test_the_lines_of_a_turn_are_written_at_once(client: httpx.AsyncClient, written: list[str]) -> None:
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        await asyncio.gather(*(client.get("/healthz", headers={"X-Request-ID": f"r{k}"}) for k in range(5)))
-        await asyncio.sleep(0)
-    finally:
-        logging.getLogger("httpx").setLevel(logging.NOTSET)
-    lines = "".join(written).splitlines()
-    assert sorted(line.rpartition("[")[2] for line in lines) == [f"r{k}]" for k in range(5)]
-    assert len(written) < 5
-
-
 async def scrape(client: httpx.AsyncClient) -> dict[str, float]:
     answer = await client.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -191,6 +69,16 @@ async def test_readings_are_counted_in_lots_and_before_anybody_looks() -> None:
     assert counted() == 65
     metrics.request("/v1/digit", "POST", 200, 0.001)
     assert b'status="200"} 66.0' in metrics.text()
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_counted_is_logged_and_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    metrics.request("/v1/digit", "POST", 200, "no number")  # type: ignore[arg-type]
+    metrics.request("/v1/digit", "POST", 200, 0.001)
+    metrics.count()
+    assert [record.message for record in caplog.records] == ["a metric was not counted"]
+    assert b'digits_http_request_seconds_count{route="/v1/digit"} 1.0' in metrics.text()
 
 
 @pytest.mark.anyio
@@ -226,7 +114,6 @@ async def test_metrics_count_requests_readings_and_stages(client: httpx.AsyncCli
 async def test_a_request_that_is_cancelled_frees_the_queue_and_is_answered(
     app: FastAPI, client: httpx.AsyncClient, model: FakeModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import asyncio
 
     caplog.set_level(logging.INFO, "service.access")
     model.gate.clear()
