@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.door import PASSED, Door, media_type
 from service.errors import DigitsError, Overloaded
-from service.limits import length_of
+from service.limits import length_of, path_of
 from service.linger import WHOLE
 from service.model.cost import SMALL_BYTES
 from service.problems import respond_to
@@ -31,7 +31,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
-        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        path = path_of(scope) if scope["type"] == "http" else ""
         if path not in self._door.routes or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return

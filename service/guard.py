@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import RateUsedUp, Unauthorized
 from service.keys import Keys
+from service.limits import path_of
 from service.problems import respond_to
 from service.telemetry.logging import key_name
 
@@ -25,7 +26,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
-        if scope["type"] != "http" or needs_no_key(scope["path"].removeprefix(scope.get("root_path", ""))):
+        if scope["type"] != "http" or needs_no_key(path_of(scope)):
             await self.app(scope, receive, send)
             return
         given = _given(scope)

@@ -40,6 +40,12 @@ class BodyLimit:
         return BodyTooLarge(f"The body may have {self._max_bytes} bytes.")
 
 
+def path_of(scope: Scope) -> str:
+    """The path, without the prefix of a proxy."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def length_of(scope: Scope) -> int | None:
     """The body's length in bytes; None: in chunks, known at its end."""
     length: int | None = 0

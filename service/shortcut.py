@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import DigitsError
+from service.limits import path_of
 
 OnError = Callable[[Request, DigitsError], Awaitable[Response]]
 
@@ -48,7 +49,7 @@ class Shortcut:
 
     async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the router does."""
-        route = self._routes[scope["path"].removeprefix(scope.get("root_path", ""))]
+        route = self._routes[path_of(scope)]
         scope["route"] = route
         try:
             await route.app(scope, receive, send)

@@ -13,7 +13,6 @@ import pytest
 from service.errors import DamagedPicture, Draining, ModelFailed, NotAPicture, Overloaded, PictureError
 from service.model.batcher import Batcher
 from service.model.entries import Answer
-from service.model.gate import Gate
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.reader import Reader
 from service.reading.types import Grey, Prepared
@@ -209,44 +208,3 @@ async def test_the_stages_add_up_to_the_whole_time(batcher: Batcher) -> None:
     reading = answer.reading
     stages = reading.decode_seconds + reading.ink_seconds + reading.model_seconds + answer.queue_seconds
     assert 0 < stages <= whole
-
-
-async def test_what_takes_the_model_long_is_read_side_by_side(
-    reader: Reader, model: FakeModel, observed: Observed
-) -> None:
-    batcher = Batcher(reader, Gate(max_pictures=1000), max_batch=1, observer=observed, threads=2)
-    model.gate.clear()
-    waiting = [asyncio.create_task(batcher.read(picture, explain=True)) for picture in (ONE, ZERO, ONE, ZERO)]
-    while len(model.batches) < 2:
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(0.02)
-    assert len(model.batches) == 2, "each thread has one"
-    model.gate.set()
-    assert [answer.reading.digit for answer in await asyncio.gather(*waiting)] == [1, 0, 1, 0]
-    assert observed.depth == 0
-    batcher.close()
-
-
-async def test_single_digits_are_read_by_one_thread_also_beside_what_takes_long(
-    reader: Reader, model: FakeModel, observed: Observed
-) -> None:
-    batcher = Batcher(reader, Gate(max_pictures=1000), max_batch=1, observer=observed, threads=2)
-    model.gate.clear()
-    waiting = [asyncio.create_task(batcher.read(picture)) for picture in (ONE, ZERO)]
-    while not model.batches:
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(0.02)
-    assert len(model.batches) == 1, "the other waits for it"
-    model.gate.set()
-    await asyncio.gather(*waiting)
-    model.gate.clear()
-    model.batches.clear()
-    waiting = [asyncio.create_task(batcher.read(ONE, explain=True))]
-    while not model.batches:
-        await asyncio.sleep(0.001)
-    waiting.append(asyncio.create_task(batcher.read(ZERO)))
-    while len(model.batches) < 2:
-        await asyncio.sleep(0.001)
-    model.gate.set()
-    assert [answer.reading.digit for answer in await asyncio.gather(*waiting)] == [1, 0]
-    batcher.close()
