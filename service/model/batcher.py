@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 PREPARE_SECONDS = 0.02
 """How long the model may be kept from a batch by preparing small pictures; who is left over is in the next batch."""
+FEW = 4
+"""Entries: no more are not halved."""
 
 
 class Batcher:
@@ -50,9 +52,10 @@ class Batcher:
         self._max_batch = max_batch
         self._observer = observer
         self._queue = Queue(gate, observer)
-        self._handover = Handover(self._enqueue)
+        self._handover = Handover(reader, self._enqueue)
         self._taking = threading.Lock()  # held by the thread that takes from the queue
         self._ended = 0.0  # the last batch
+        self._last = 0  # how many entries it had
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix=f"{name}-decode")
         self._numbers = Numbers(reader, self._queue, self._pool, max_batch=max_batch, name=name)
         self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
@@ -166,7 +169,7 @@ class Batcher:
             deliver(left, [Draining(PUT_AWAY) for _ in left])
 
     def _read(self, batch: Batch) -> None:
-        crowded = not self._queue.empty
+        crowded = self._queue.length > 0
         try:
             outcomes = batch.read(self._reader)
         except BaseException:  # whatever it was, its callers must hear of it and the thread must live on
@@ -176,21 +179,27 @@ class Batcher:
         # In a crowd threads may work side by side: what counts is the time from batch to batch.
         since = max(batch.since, self._ended) if crowded else batch.since
         self._ended = now
+        self._last = len(batch.entries)
         self._queue.gate.read(sum(entry.cost for entry in batch.entries), now - since, crowded=crowded)
         deliver(batch.entries, outcomes)
 
     def _take(self, batch: Batch) -> bool:
-        """Puts what is waiting into it, prepared, up to `max_batch` and for `PREPARE_SECONDS`; False: it is closed."""
+        """Puts what is waiting into it, prepared, up to `max_batch` and for `PREPARE_SECONDS`; False: it is closed.
+
+        Of those who ask again and again, the last batch's and who waits now, it takes half at most: if it took all, the event loop
+        would have nothing to do while the model has, and the model nothing while the loop has.
+        """
         self._handover.begin()
-        size = 0
+        size, most = 0, 1
         until = float("inf")
-        while time.perf_counter() < until:
+        while len(batch.entries) < most and time.perf_counter() < until:
             entry = self._queue.take(self._max_batch - size if batch.entries else None)
             if entry is None:
                 break
             if not batch.entries:
                 batch.since = time.perf_counter()
                 until = batch.since + PREPARE_SECONDS
+                most = max(FEW, (1 + self._queue.length + self._last) // 2)
             batch.entries.append(entry)
             item = entry.item
             batch.items.append(item if isinstance(item, Questions | Doubtful) else self._prepare(item))

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 from collections.abc import Callable
 
+import numpy as np
+
 from service.model.entries import Entry
+from service.reading.reader import Reader
+from service.reading.types import Prepared
 from service.turn import Turn
 
 GIVE_WAY_SECONDS = 0.005
 """How long the event loop waits, at most, for what it has handed over to be prepared."""
+AT_ONCE = 32
+"""So many pictures are looked at by the event loop before it does anything else."""
+_CROWD = 3
+"""Fewer pictures are prepared sooner each by itself."""
+
+log = logging.getLogger(__name__)
 
 
 class Handover:
-    """Gives entries to `enqueue` at the end of the loop's turn, and lets the thread that prepares them go first.
+    """Gives entries to `enqueue` at the end of the loop's turn.
 
-    Both are Python, which runs one thread at a time. OpenCV gives way to the loop at each of its calls; to be let in again would
-    take it several times as long as its work.
+    Both the loop and the model's threads are Python, which runs one at a time, and to be let in takes either several times as long
+    as what it does for a small picture. So the loop prepares a crowd of clean ones by itself, and while a thread prepares others it
+    lets it go first.
     """
 
-    def __init__(self, enqueue: Callable[[Entry], None]) -> None:
+    def __init__(self, reader: Reader, enqueue: Callable[[Entry], None]) -> None:
+        self._reader = reader
         self._enqueue = enqueue
         self._turn = Turn(self._end)
         self._prepared = threading.Event()
@@ -40,7 +54,25 @@ class Handover:
 
     def _end(self, entries: list[Entry]) -> None:
         self._prepared.clear()
-        for entry in entries:
+        now, later = entries[:AT_ONCE], entries[AT_ONCE:]
+        if later:
+            asyncio.get_running_loop().call_soon(self._end, later)
+        self._prepare_clean(now)
+        for entry in now:
             self._enqueue(entry)
-        if self._waited_for:  # else all threads are in the model, and there is nobody to wait for
+        left = any(not isinstance(entry.item, Prepared) for entry in now)
+        if left and self._waited_for:  # else all threads are in the model, and there is nobody to wait for
             self._prepared.wait(GIVE_WAY_SECONDS)
+
+    def _prepare_clean(self, entries: list[Entry]) -> None:
+        if len(entries) < _CROWD:
+            return
+        pictures = [entry.item for entry in entries if isinstance(entry.item, bytes | np.ndarray)]
+        try:
+            prepared = self._reader.prepare_clean(pictures)
+        except Exception:  # one of them: a thread will prepare each by itself
+            log.exception("preparing %d pictures together failed", len(pictures))
+            return
+        for entry, item in zip(entries, prepared, strict=True):
+            if item is not None:
+                entry.item = item

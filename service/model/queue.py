@@ -88,9 +88,9 @@ class Queue:
         return None
 
     @property
-    def empty(self) -> bool:
-        """Whether nobody waits whose picture is ready."""
-        return not self._entries
+    def length(self) -> int:
+        """How many entries wait in it."""
+        return len(self._entries)
 
     def close(self) -> None:
         """Lets nobody in and nothing out any more."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from service.reading.types import Grey
 
 _AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
-_BESIDE = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.uint8)
+BESIDE = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.uint8)
 _SPECK = 40  # grey levels that a speck stands out from all eight pixels around it
 _SPECKS = 0.012  # of the picture: with more specks they are noise, and no dots
-_PITTED = 0.004  # of the ink: what is missing in the pits of smooth strokes stays below this
+PITTED = 0.004  # of the ink: what is missing in the pits of smooth strokes stays below this
 _PITS, _DEEP_PITS, _DEEP = (
     6,
     3,
@@ -53,8 +53,8 @@ def _median_of_outliers(grey: Grey) -> Grey:
 
 def is_pitted(ink: NDArray[np.uint8]) -> bool:
     """Whether strokes are riddled with pixels darker than all four beside them; lines, even thin ones, have none."""
-    pits = cv2.subtract(cv2.erode(ink, _BESIDE), ink)
-    if cv2.sumElems(pits)[0] <= _PITTED * cv2.sumElems(ink)[0]:
+    pits = cv2.subtract(cv2.erode(ink, BESIDE), ink)
+    if cv2.sumElems(pits)[0] <= PITTED * cv2.sumElems(ink)[0]:
         return False
     inked = (ink > _DEEP).astype(np.uint8)
     if max(cv2.boundingRect(inked)[2:]) < _LARGE:  # the counter of a small digit is a single pixel

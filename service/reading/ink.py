@@ -15,11 +15,11 @@ from service.reading.printed import printed_lines
 from service.reading.rules import lines_across
 from service.reading.types import Box, Grey
 
-_FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
+FAINTEST = 10.0  # grey levels: a mark weaker than this is paper
 _ABOVE_NOISE = 5.0  # standard deviations of the paper's noise that a mark must rise above it
-_EDGE = 21  # of 255: ink at which the ink's box ends
+EDGE = 21  # of 255: ink at which the ink's box ends
 _LEVELS = 77, 77, 45  # of 255: strength of the lines looked for: strong ones hide others, which hide faint ones
-_ROOMY = 40  # pixels: smaller pictures have no room for ruling, nor for both strong and faint lines
+ROOMY = 40  # pixels: smaller pictures have no room for ruling, nor for both strong and faint lines
 _BARE = 0.1  # of the picture: with less that is bare of ink nothing can be said of the paper
 _QUIET = 0.4  # of the noise in all the picture: what is bare of ink among noise alone is not so quiet
 _MANY = 8  # marks: so many may be specks
@@ -64,7 +64,7 @@ def _find(grey: Grey, paper_relief: paper.Relief) -> Found | None:
                 return None
             marks = marks_of(ink)
     foreign: NDArray[np.bool_] | None = None
-    for level in _LEVELS if max(grey.shape) >= _ROOMY else _LEVELS[:1]:
+    for level in _LEVELS if max(grey.shape) >= ROOMY else _LEVELS[:1]:
         gone = _foreign(ink, marks, level, ruled)
         if gone is not None:
             foreign = gone if foreign is None else foreign | gone
@@ -92,7 +92,7 @@ def _least_noise(
     """Of the `noise` in all the picture, what is the paper's for sure: where a digit fills it, most may be ink and soft edges."""
     if not noise:
         return 0.0
-    bare = cv2.dilate((ink >= _EDGE).view(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    bare = cv2.dilate((ink >= EDGE).view(np.uint8), np.ones((3, 3), np.uint8)) == 0
     if foreign is not None:
         bare &= ~foreign
     if np.count_nonzero(bare) < _BARE * bare.size:
@@ -103,7 +103,7 @@ def _least_noise(
 
 def _without_ruling(relief: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool]:
     """Without printed lines, and whether there were any."""
-    ruling = printed_lines(relief) if min(relief.shape) >= _ROOMY else None
+    ruling = printed_lines(relief) if min(relief.shape) >= ROOMY else None
     return (relief, False) if ruling is None else (np.where(ruling, np.float32(0), relief), True)
 
 
@@ -123,18 +123,23 @@ def _foreign(ink: NDArray[np.uint8], marks: Marks, level: int, ruled: bool) -> N
 def _ink(relief: NDArray[np.float32], noise: float, least: float = 0.0) -> NDArray[np.uint8] | None:
     """Relief scaled so that full ink is 255, uint8, without `noise`; None where nothing stands out of the `least` of it."""
     specks = min(max(relief.size // 20_000, 3), 40)
-    full = paper.full_ink(relief, specks, max(_FAINTEST, _ABOVE_NOISE * least))
+    full = paper.full_ink(relief, specks, max(FAINTEST, _ABOVE_NOISE * least))
     if full is None:
         return None
     floor = min(2.0 * noise, 0.25 * full)
     return np.asarray(cv2.convertScaleAbs(np.maximum(relief - floor, 0), alpha=255.0 / (full - floor)), np.uint8)
 
 
+def soft_edge(size: int) -> int:
+    """Over how many pixels strokes fade at their edges, where what they make up has that size."""
+    return 1 + size // 24
+
+
 def _cut(ink: NDArray[np.uint8], marks: Marks, chosen: list[int]) -> Found:
     height, width = ink.shape
     lefts, tops, widths, heights, _ = zip(*(marks.stats[i].tolist() for i in chosen), strict=True)
     left, top, right, bottom = min(lefts), min(tops), max(map(add, lefts, widths)), max(map(add, tops, heights))
-    soft = 1 + max(right - left, bottom - top) // 24  # strokes fade over their edge
+    soft = soft_edge(max(right - left, bottom - top))
     left, top, right, bottom = (
         max(0, left - soft),
         max(0, top - soft),
@@ -148,5 +153,5 @@ def _cut(ink: NDArray[np.uint8], marks: Marks, chosen: list[int]) -> Found:
         lut[chosen] = 1
         near = cv2.dilate(lut[labels], np.ones((2 * soft + 1, 2 * soft + 1), np.uint8))
         cut[near == 0] = 0
-    x, y, w, h = cv2.boundingRect((cut >= _EDGE).view(np.uint8))
+    x, y, w, h = cv2.boundingRect((cut >= EDGE).view(np.uint8))
     return Found(cut[y : y + h, x : x + w], Box(left + x, top + y, w, h))

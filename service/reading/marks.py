@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a frame
 _RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
 _GOOD_PART = 0.2  # of the mass
-_BODY, _SEED = 69, 128  # of 255: what belongs to a mark, and what makes it one
+BODY, _SEED = 69, 128  # of 255: what belongs to a mark, and what makes it one
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Marks:
 
 def marks_of(ink: NDArray[np.uint8]) -> Marks:
     """The components of `ink`, uint8, full ink 255."""
-    body = (ink >= _BODY).view(np.uint8)
+    body = (ink >= BODY).view(np.uint8)
     count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
     labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
     if count <= 2:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 CANVAS = 28
 BOX = 20
 
-_KEPT = range(18, 25)  # ink about as large as the box is left as it is: resampling would only blur it
+KEPT = range(18, 25)  # ink about as large as the box is left as it is: resampling would only blur it
 _THINNEST = 1.8  # strokes thinner than this, in pixels of the canvas, are thickened to it
 _LEVEL = 64  # what counts as stroke when its width is measured
 
@@ -20,13 +20,13 @@ def normalise(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Source: the description of MNIST by Y. LeCun, C. Cortes and C. J. C. Burges.
     """
     longer = max(ink.shape)
-    if longer not in _KEPT:
+    if longer not in KEPT:
         ink = _resized(_thickened(ink), BOX / longer)
     ink = np.asarray(cv2.convertScaleAbs(ink, alpha=255.0 / max(1, int(ink.max()))), np.uint8)
     height, width = ink.shape
     moments = cv2.moments(ink)
     mass = max(moments["m00"], 1.0)
-    top, left = _place(moments["m01"] / mass, height), _place(moments["m10"] / mass, width)
+    top, left = corner(moments["m01"] / mass, height), corner(moments["m10"] / mass, width)
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     canvas[top : top + height, left : left + width] = ink
     return canvas
@@ -59,5 +59,6 @@ def _resized(ink: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8)
 
 
-def _place(centre: float, size: int) -> int:
+def corner(centre: float, size: int) -> int:
+    """Where on the canvas ink of that `size` begins, one way, whose mass has its `centre` there."""
     return min(max(round(CANVAS / 2 - centre), 0), CANVAS - size)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import NoNumbers
-from service.reading import crosscheck
+from service.reading import crosscheck, png
+from service.reading.clean import find_clean
 from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
-from service.reading.ink import find_digit
+from service.reading.ink import ROOMY, find_digit
 from service.reading.looks import SeenPage, first_look
 from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, prepare_number
@@ -60,6 +61,18 @@ class Reader:
         best = 0 if len(found) == 1 else int(self._model.digits(np.stack(pictures))[1].argmax())
         box = page.full_size_box(found[best].box)
         return Prepared(pictures[best], box, decoded - started, time.perf_counter() - decoded)
+
+    def prepare_clean(self, pictures: Sequence[bytes | Grey]) -> list[Prepared | None]:
+        """The same of those pictures that are clean small drawings, at once, which saves most of the time; None for all others."""
+        started = time.perf_counter()
+        plain = iter(png.plain_many([picture for picture in pictures if isinstance(picture, bytes)], ROOMY - 1))
+        greys = [next(plain) if isinstance(picture, bytes) else picture for picture in pictures]
+        decoded = time.perf_counter()
+        found = iter(find_clean([grey for grey in greys if grey is not None]))
+        clean = [None if grey is None else next(found) for grey in greys]
+        done = time.perf_counter()
+        decode_seconds, ink_seconds = (decoded - started) / len(pictures), (done - decoded) / len(pictures)
+        return [None if each is None else Prepared(*each, decode_seconds, ink_seconds) for each in clean]
 
     def conclude(self, prepared: Sequence[Prepared], explain: Sequence[bool]) -> list[DigitReading]:
         """The model and everything after it, in one batch; `explain` says for each picture whether to explain it."""

@@ -14,7 +14,7 @@ from service.reading.tracing import best_path, runs_along
 
 _WORKING = 320  # pixels of the longer side at which lines are looked for
 _THUMB = 96  # pixels of the longer side at which lines are traced
-_SPAN = 0.8  # of the picture: ink that reaches less far holds no line across it
+SPAN = 0.8  # of the picture: ink that reaches less far holds no line across it
 _THICKEST = 0.15  # of the picture's other side
 _BROADEST = 0.2  # the same of borders
 _END = 0.12  # of the way: so near to both edges of the picture a line must come
@@ -61,7 +61,7 @@ def lines_across(ink: NDArray[np.uint8], level: int, *, ruled: bool = False) -> 
     height, width = ink.shape
     mask = (ink >= level).view(np.uint8)
     reach = cv2.boundingRect(mask)[2:]
-    ways = [upright for upright in (False, True) if reach[upright] >= _SPAN * (height if upright else width)]
+    ways = [upright for upright in (False, True) if reach[upright] >= SPAN * (height if upright else width)]
     if not ways or min(height, width) < _SMALLEST:
         return None
     rest = mask.copy()

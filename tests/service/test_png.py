@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.reading.png import MOST_PIXELS, plain
+from service.reading.png import MOST_PIXELS, plain, plain_many
 
 Rows = NDArray[np.uint8]
 
@@ -55,6 +55,28 @@ def test_every_filter_is_undone_as_pillow_does(seed: int) -> None:
     found = plain(file)
     assert found is not None
     np.testing.assert_array_equal(found, by_pillow(file))
+
+
+def test_several_files_are_read_as_each_alone() -> None:
+    random = np.random.default_rng(7)
+    files = []
+    for number in range(40):
+        height, width = (int(side) for side in random.choice([1, 5, 28, 40], 2))
+        rows = np.concatenate(
+            [random.integers(0, 6 if number % 9 == 0 else 5, (height, 1)), noise(height, width)], axis=1
+        )
+        files.append(png(rows.astype(np.uint8).tobytes(), width, height))
+    files[3:3] = [b"", files[0][:-1], files[1] + b"\0", bytes(cv2.imencode(".png", noise(28, 28))[1])]
+    taken = 0
+    for file, found in zip(files, plain_many(files, 28), strict=True):
+        alone = plain(file)
+        if alone is None or max(alone.shape) > 28:
+            assert found is None
+        else:
+            np.testing.assert_array_equal(found, alone)
+            taken += 1
+    assert 15 < taken < 40
+    assert plain_many([], 28) == []
 
 
 def test_several_parts_of_data_are_one() -> None:
