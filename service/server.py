@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import os
 import select
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 ACCEPTED = 16
 """Connections that a lone process lets in at a turn of its event loop."""
+
+COLLECT_AFTER = 5_000, 20, 50
+"""Python's thresholds for looking for cycles. Requests leave hardly any, and a crowd of them makes thousands of objects."""
 
 MAX_TURNS = 100
 """Of the event loop, at the end, for those who still come."""
@@ -118,6 +122,7 @@ def holds(listening: socket.socket, workers: int) -> list[socket.socket]:
 
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serves until a signal ends it. Blocks."""
+    gc.set_threshold(*COLLECT_AFTER)
     make_server(app).run(holds(listening, app.state.digits.settings.workers))
 
 
