@@ -11,11 +11,10 @@ import numpy as np
 
 from service.model.entries import Entry
 from service.reading.reader import Reader
-from service.reading.types import Prepared
 from service.turn import Turn
 
 GIVE_WAY_SECONDS = 0.005
-"""How long the event loop waits, at most, for what it has handed over to be prepared."""
+"""How long the event loop waits, at most, for what it has handed over to be taken and prepared."""
 AT_ONCE = 32
 """So many pictures are looked at by the event loop before it does anything else."""
 _CROWD = 3
@@ -28,8 +27,8 @@ class Handover:
     """Gives entries to `enqueue` at the end of the loop's turn.
 
     Both the loop and the model's threads are Python, which runs one at a time, and to be let in takes either several times as long
-    as what it does for a small picture. So the loop prepares a crowd of clean ones by itself, and while a thread prepares others it
-    lets it go first.
+    as what it does for a small picture. So the loop prepares a crowd of clean ones by itself, and then lets a thread go first that
+    takes them to the model, or prepares others.
     """
 
     def __init__(self, reader: Reader, enqueue: Callable[[Entry], None]) -> None:
@@ -60,8 +59,7 @@ class Handover:
         self._prepare_clean(now)
         for entry in now:
             self._enqueue(entry)
-        left = any(not isinstance(entry.item, Prepared) for entry in now)
-        if left and self._waited_for:  # else all threads are in the model, and there is nobody to wait for
+        if self._waited_for:  # else all threads are in the model, and there is nobody to wait for
             self._prepared.wait(GIVE_WAY_SECONDS)
 
     def _prepare_clean(self, entries: list[Entry]) -> None:

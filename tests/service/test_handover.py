@@ -84,14 +84,9 @@ def given_turn(handover: Handover, pictures: list[bytes]) -> list[Entry]:
     return entries
 
 
-async def test_a_crowd_of_clean_pictures_is_prepared_by_the_loop(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.model.handover.GIVE_WAY_SECONDS", 60.0)
+async def test_a_crowd_of_clean_pictures_is_prepared_by_the_loop(reader: Reader) -> None:
     given: list[Entry] = []
-    handover = Handover(reader, given.append)
-    handover.begin()  # a thread waits for some, and the loop need not wait for it
-    entries = given_turn(handover, CLEAN)
+    entries = given_turn(Handover(reader, given.append), CLEAN)
     await asyncio.sleep(0)
     assert given == entries
     assert all(isinstance(one.item, Prepared) for one in given)
