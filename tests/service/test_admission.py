@@ -12,7 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.door import Lateness
+from service.door import HOPS, Door, Lateness
+from service.errors import Overloaded
 from service.model.gate import Gate
 from service.settings import Settings
 from tests.service.checks import FORM, JSON, RAW, part, problem
@@ -162,6 +163,15 @@ async def test_what_is_not_done_by_the_deadline_is_dropped(published: Path, mode
             assert (await client.post("/v1/digit", content=ONE, headers=RAW)).status_code == 200
             assert 'digits_overload_total{reason="deadline"} 3.0' in (await client.get("/metrics")).text
             assert (await gate_of(app)).in_hand == (0, 0, 0)
+
+
+def test_a_late_loop_counts_for_every_turn_that_a_request_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(Gate(max_pictures=10, standing_wait=0.1, max_wait=0.1), [])
+    monkeypatch.setattr(door.lateness, "late", lambda: 0.09 / HOPS)
+    door.check("/v1/digit", 100)
+    monkeypatch.setattr(door.lateness, "late", lambda: 0.11 / HOPS)
+    with pytest.raises(Overloaded):
+        door.check("/v1/digit", 100)
 
 
 @pytest.mark.anyio

@@ -13,6 +13,7 @@ import pytest
 from service.errors import DamagedPicture, Draining, ModelFailed, NotAPicture, Overloaded, PictureError
 from service.model.batcher import Batcher
 from service.model.entries import Answer
+from service.model.gate import Gate
 from service.reading.explain import SALIENCY_QUESTIONS
 from service.reading.reader import Reader
 from service.reading.types import Grey, Prepared
@@ -53,6 +54,21 @@ async def test_what_waits_is_read_together_in_order_and_in_batches_of_the_limit(
     assert model.batches == [1, 4, 2]
     assert observed.batches == [1, 4, 2]
     assert observed.depth == 0
+
+
+async def test_a_crowd_is_read_by_halves(reader: Reader, model: FakeModel, observed: Observed) -> None:
+    batcher = Batcher(reader, Gate(max_pictures=1000), max_batch=100, observer=observed)
+    model.gate.clear()
+    waiting = [asyncio.create_task(batcher.read(ONE))]
+    while not model.batches:
+        await asyncio.sleep(0.001)
+    waiting += [asyncio.create_task(batcher.read(ONE)) for _ in range(24)]
+    while observed.depth < 24:
+        await asyncio.sleep(0.001)
+    model.gate.set()
+    await asyncio.gather(*waiting)
+    assert model.batches == [1, 12, 12]
+    batcher.close()
 
 
 async def test_a_full_queue_refuses_at_once(batcher: Batcher, busy: asyncio.Task[Answer], model: FakeModel) -> None:
