@@ -23,7 +23,8 @@ FORGOTTEN_SECONDS = 1.0
 """After so long without a request what was measured before counts no more."""
 
 HOPS = 3
-"""How often the event loop turns for a request that is let in: each time it is as late as it was when the request came."""
+"""How often the event loop turns for a small picture that is let in, each time as late as when it came. A large one waits for the
+decoders."""
 
 PASSED = "passed"
 """The server sets it in the scope's `state` where the gate has been asked."""
@@ -53,7 +54,7 @@ class Door:
     def check(self, path: str, length: int) -> None:
         """Raises `Overloaded` where a request with a body of so many bytes is refused."""
         large = path in _ONE_LARGE and length > SMALL_BYTES
-        self.gate.check(length, large=large, late=HOPS * self.lateness.late())
+        self.gate.check(length, large=large, late=(1 if large else HOPS) * self.lateness.late())
 
     def plain(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, int] | None:
         """The path and the body's length of a POST that needs nothing of the app to be refused; None: ask the app."""
