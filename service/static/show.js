@@ -21,6 +21,7 @@ export function showReading(reading, timing, remark) {
   $("result").dataset.status = status;
   $("digit").textContent = digit ?? "–";
   say(remark ? `${sentence} ${remark}` : sentence);
+  $("several").hidden = status !== "not_a_digit";
   $("confidence").textContent = digit === null ? "" : `${share(confidence)} sure`;
   $("whole").textContent = whole === null ? "–" : share(whole);
   showBars(probabilities, digit);
@@ -34,7 +35,7 @@ export function showNothing(sentence = "Nothing to read yet.") {
   $("result").dataset.status = "none";
   $("digit").textContent = $("text").textContent = $("whole").textContent = "–";
   for (const id of ["confidence", "about", "spoken", "which"]) $(id).textContent = "";
-  $("copying").hidden = true;
+  $("copying").hidden = $("several").hidden = true;
   say(sentence);
   showBars(null, null);
   showImages(null);

@@ -24,7 +24,7 @@ from tests.browser.numbers import (
 )
 from tests.browser.pen import STROKES, draw, draw_by_touch
 from tests.browser.proxy import Proxy
-from tests.drawing import encoded, page
+from tests.drawing import encoded, page, row_of
 
 TWO_LINES = number("407", "1296")
 
@@ -48,6 +48,22 @@ def test_the_mode_is_in_the_address(open_page: OpenPage, service: str) -> None:
     shown.evaluate("location.hash = 'number'")
     expect(number_).to_be_checked()
     expect(shown.get_by_text("Draw a number here")).to_be_visible()
+
+
+def test_a_number_given_as_a_digit_is_a_click_away(open_page: OpenPage, service: str) -> None:
+    shown = open_page()
+    link = shown.get_by_role("link", name="Read a number")
+    shown.set_input_files("#file", file(encoded(page(3))))
+    expect_digit(shown, 3)
+    expect(link).to_be_hidden()
+    shown.set_input_files("#file", file(encoded(np.pad(255 - row_of("40827"), 40, constant_values=255))))
+    expect(shown.get_by_text("it is not one digit")).to_be_visible()
+    link.click()
+    expect_number(shown, "40827")
+    expect(link).to_be_hidden()
+    expect(shown).to_have_url(f"{service}/#number")
+    shown.get_by_text("One digit", exact=True).click()
+    expect(link).to_be_visible()
 
 
 def test_a_picture_is_read_anew_in_the_other_mode(open_page: OpenPage) -> None:
