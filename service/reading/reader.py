@@ -66,12 +66,14 @@ class Reader:
         """The same of those pictures that are clean small drawings, at once, which saves most of the time; None for all others."""
         started = time.perf_counter()
         plain = iter(png.plain_many([picture for picture in pictures if isinstance(picture, bytes)], ROOMY - 1))
-        greys = [next(plain) if isinstance(picture, bytes) else picture for picture in pictures]
+        decodable = (next(plain) if isinstance(picture, bytes) else picture for picture in pictures)
+        greys = [None if grey is None or grey.size > self._max_pixels else grey for grey in decodable]
         decoded = time.perf_counter()
         found = iter(find_clean([grey for grey in greys if grey is not None]))
         clean = [None if grey is None else next(found) for grey in greys]
         done = time.perf_counter()
-        decode_seconds, ink_seconds = (decoded - started) / len(pictures), (done - decoded) / len(pictures)
+        count = max(1, len(pictures))
+        decode_seconds, ink_seconds = (decoded - started) / count, (done - decoded) / count
         return [None if each is None else Prepared(*each, decode_seconds, ink_seconds) for each in clean]
 
     def conclude(self, prepared: Sequence[Prepared], explain: Sequence[bool]) -> list[DigitReading]:

@@ -13,8 +13,9 @@ from service.reading.clean import find_clean
 from service.reading.ink import find_digit
 from service.reading.normalise import normalise
 from service.reading.reader import Reader
-from service.reading.types import Grey
+from service.reading.types import Grey, Thresholds
 from tests.drawing import encoded
+from tests.service.fakes import FakeModel
 from trainer.pens import draw_digits
 
 Pictures = NDArray[np.uint8]
@@ -176,6 +177,7 @@ def test_files_and_pixels_are_prepared_as_alone(reader: Reader) -> None:
         encoded(np.pad(DRAWN[6], 20)),
         encoded(DRAWN[7]),
     ]
+    assert reader.prepare_clean([]) == []
     prepared = reader.prepare_clean(pictures)
     assert [each is not None for each in prepared] == [True, True, False, False, False, False, False, True]
     for picture, together in zip(pictures, prepared, strict=True):
@@ -184,3 +186,10 @@ def test_files_and_pixels_are_prepared_as_alone(reader: Reader) -> None:
             np.testing.assert_array_equal(together.normalised, alone.normalised)
             assert together.box == alone.box
             assert together.decode_seconds > 0 < together.ink_seconds
+
+
+def test_the_limit_on_pixels_is_the_same(model: FakeModel) -> None:
+    pictures = [encoded(DRAWN[1]), DRAWN[2]]
+    for most, taken in ((28 * 28, True), (28 * 28 - 1, False)):
+        reader = Reader(model.signatures, Thresholds(0.9, 0.5), max_pixels=most)
+        assert [each is not None for each in reader.prepare_clean(pictures)] == [taken, taken]
