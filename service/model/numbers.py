@@ -22,6 +22,7 @@ from service.errors import Draining, ModelFailed, PictureError
 from service.model.cost import effort_of
 from service.model.entries import Doubtful, Entry, NumberAnswer, Opinions, Questions, Second, waited
 from service.model.queue import PUT_AWAY, Queue
+from service.reading.glance import glance
 from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
 from service.reading.texts import SecondOpinions
@@ -86,6 +87,11 @@ class Numbers:
         size = min(effort, LARGEST_PAGE) * BYTES_OF_A_PIXEL + prepared.questions.nbytes
         gate.let_go(-size)
         try:
+            glimpsed = await self._ask(glance(prepared))
+            if len(glimpsed.named):
+                prepared = await _beside(
+                    self._conclusions, functools.partial(self._reader.glanced, prepared, glimpsed.named)
+                )
             first = await self._ask(prepared.questions)
             look = functools.partial(self._reader.first_look, prepared, first.named)
             seen = await _beside(self._conclusions, look)
@@ -97,7 +103,7 @@ class Numbers:
                 self._reader.conclude_number,
                 named,
                 opinions,
-                model_seconds=first.seconds + further.seconds + seconds,
+                model_seconds=glimpsed.seconds + first.seconds + further.seconds + seconds,
                 explain=explain,
             )
             return await _beside(self._conclusions, conclude)

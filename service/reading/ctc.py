@@ -34,6 +34,11 @@ class Text:
     probability: float
     each: NDArray[np.float64]
 
+    @property
+    def certainty(self) -> float:
+        """Of a digit, on average; 0 where there is none."""
+        return float(self.probability ** (1 / len(self.digits))) if self.digits else 0.0
+
     def weighed(self, place: int, probabilities: NDArray[np.float32], weight: float) -> Text:
         """The text by another opinion of one of its digits, too: the `probabilities` of the ten, `[10]`, to the power `weight`."""
         row = self.each[place]

@@ -52,9 +52,9 @@ def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], threshold
         at += picture.tiles
         lines.append(SeenLine(strip, picture, named, best_text(named, thresholds.favour)))
     room = _MOST_TILES
-    for row in sorted(range(len(lines)), key=lambda row: _certainty(lines[row].text)):
+    for row in sorted(range(len(lines)), key=lambda row: lines[row].text.certainty):
         line = lines[row]
-        if not _HOPELESS <= _certainty(line.text) < _SURE:
+        if not _HOPELESS <= line.text.certainty < _SURE:
             continue
         further = tuple(line_picture(replace(line.strip, height=size * line.strip.height)) for size in _SIZES)
         needed = sum(picture.tiles for picture in further)
@@ -76,8 +76,3 @@ def all_looks(page: SeenPage, answers: NDArray[np.float32], thresholds: Threshol
             at += picture.tiles
         lines.append(replace(line, text=text_of_looks(looks, thresholds.favour)) if line.further else line)
     return lines
-
-
-def _certainty(text: Text) -> float:
-    """Of a digit, on average; 0 where there is none."""
-    return float(text.probability ** (1 / len(text.digits))) if text.digits else 0.0

@@ -15,6 +15,7 @@ from service.reading import crosscheck, png
 from service.reading.clean import find_clean
 from service.reading.decode import decode
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
+from service.reading.glance import glance, glanced
 from service.reading.ink import ROOMY, find_digit
 from service.reading.looks import SeenPage, first_look
 from service.reading.normalise import normalise
@@ -158,6 +159,9 @@ class Reader:
         asked = _Asked()
         prepared = self.prepare_number(picture)
         with asked:
+            answers = self._name_all(glance(prepared))
+        prepared = self.glanced(prepared, answers)
+        with asked:
             answers = self._name_all(prepared.questions)
         seen = self.first_look(prepared, answers)
         with asked:
@@ -168,8 +172,12 @@ class Reader:
         return self.conclude_number(named, opinions, model_seconds=asked.seconds, explain=explain)
 
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
-        """Everything before the model, which is to be asked its `questions`. Raises `PictureError`."""
+        """Everything before the model, which is to be asked about `glance`, then its `questions`. Raises `PictureError`."""
         return prepare_number(picture, self._max_pixels)
+
+    def glanced(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> PreparedNumber:
+        """The page by the model's `answers` to `glance`: without lines and questions, where it is a texture."""
+        return glanced(prepared, answers, self._thresholds)
 
     def name_columns(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model's answers to uint8 `[N, 32, W]`, any N: float32 `[N, W / 2, 11]`. Raises `NoNumbers`."""

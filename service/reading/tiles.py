@@ -84,6 +84,11 @@ def joined(line: LinePicture, answers: NDArray[np.float32]) -> NDArray[np.float3
     return np.concatenate(inner)[: line.columns]
 
 
+def core(answer: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inner part of the answer to one tile, float32 `[TILE / 2, 11]`: what the tile is asked for, without its surroundings."""
+    return answer[_AROUND // STEP : (_AROUND + _CORE) // STEP]
+
+
 def _start(tile: int) -> int:
     """Where a tile begins in the line's picture, in pixels: the first with it, as lines begin where they are learned."""
     return max(0, tile * _CORE - _AROUND)
