@@ -34,6 +34,8 @@ _ARTIFACTS = Path("artifacts/digits")
 def main(words: list[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 2 for what the caller can mend, 130 when interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Off by default on processors without AVX-512, where a step takes a third less with it all the same.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     arguments = _parser().parse_args(words)
     try:
         arguments.run_command(arguments)

@@ -86,6 +86,8 @@ def open_saved_model(folder: Path, threads: int) -> Signatures:
 
 def _tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Off by default on processors without AVX-512, where it takes a quarter off a batch all the same.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import tensorflow as tf
 
     tf.get_logger().setLevel(logging.ERROR)  # it warns that sessions are of TensorFlow 1
