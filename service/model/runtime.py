@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ LINES = "lines"
 WARM_UP = (1, 2, 4, 8, 16, 32, 64)
 """Batch sizes that are asked once before a model serves, so that no caller pays for the first time."""
 WARM_UP_TILES = (1, 2, 3, 4)
+
+_STDERR = 2
+_OF_ITSELF = (b"before absl::InitializeLog() is called", b"oneDNN custom operations are on")
 
 _BY_THE_CALLER = -1
 """Threads for operations that could be run side by side: none but the one that asks."""
@@ -85,10 +90,32 @@ def open_saved_model(folder: Path, threads: int) -> Signatures:
 
 
 def _tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Off by default on processors without AVX-512, where it takes a quarter off a batch all the same.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    import tensorflow as tf
+    level = "TF_CPP_MIN_LOG_LEVEL"
+    with contextlib.nullcontext() if level in os.environ else _hushed():
+        os.environ.setdefault(level, "2")
+        import tensorflow as tf
 
     tf.get_logger().setLevel(logging.ERROR)  # it warns that sessions are of TensorFlow 1
     return tf
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps off the standard error what TensorFlow says of itself before it knows its log level; the rest is written after."""
+    if not hasattr(os, "memfd_create"):
+        yield
+        return
+    kept = os.dup(_STDERR)
+    with os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0) as file:
+        os.dup2(file.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            file.seek(0)
+            for line in file:
+                if not any(words in line for words in _OF_ITSELF):
+                    os.write(_STDERR, line)

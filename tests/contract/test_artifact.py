@@ -71,6 +71,16 @@ def test_the_trainer_showed_it_to_the_service_before_publishing(trained: Trained
         assert service("verify", trained.artifact, runtime=runtime).returncode == 0
 
 
+def test_tensorflow_loads_without_a_word(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "blank.png").write_bytes(encoded(np.full((28, 28), 255, np.uint8)))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DIGITS_", "TF_"))}
+    environment["DIGITS_ARTIFACTS"] = str(trained.artifact.parent)
+    command = [sys.executable, "-m", "service", "read", str(tmp_path / "blank.png")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("blank\n")
+
+
 def test_both_runtimes_answer_alike(trained: Trained) -> None:
     images = np.random.default_rng(0).integers(0, 256, (45, 28, 28)).astype(np.uint8)
     answers = zip(
