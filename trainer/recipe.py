@@ -53,7 +53,7 @@ class LineRecipe(_Frozen):
     seed: int = 1
     network: LineNetwork = LineNetwork()
     teacher: LineNetwork | None = None
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(7, ge=1)
     chunks: int = Field(10, ge=1)
     lines: int = Field(4_096, ge=1)
     batch_columns: int = Field(6_144, ge=1)  # pixels that the lines of a batch are wide together, about
@@ -102,9 +102,9 @@ class Recipe(_Frozen):
 
     network: Network = STUDENT
     students: int = Field(3, ge=1)
-    epochs: int = Field(22, ge=1)
+    epochs: int = Field(17, ge=1)
     teachers: tuple[Network, ...] = TEACHERS
-    teacher_epochs: int = Field(12, ge=1)
+    teacher_epochs: int = Field(10, ge=1)
     together: bool = False
     batch_norm_momentum: float = 0.95
     dropout: float = 0.2
