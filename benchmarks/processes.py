@@ -117,6 +117,15 @@ class Server:
     def usage(self) -> Usage:
         return usage(self.pid)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It and all that it started have no processor meanwhile: some take a part of one while nobody asks them."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
+
 
 def many_files() -> None:
     """Allows this process, and those it starts, as many open files as the system does: connections are files."""

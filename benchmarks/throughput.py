@@ -91,7 +91,7 @@ def row(target: Target, cell: Cell, driver: Driver, seconds: float, whole: float
 
 
 def run(driver: Driver, cells: Sequence[Cell], seconds: float, workers: int, peers: Mapping[str, str] | None) -> Part:
-    """Measures every cell. The servers run side by side and are asked in turn, so that what slows the machine slows all."""
+    """Measures every cell. The servers are asked in turn, so that what slows the machine slows all."""
     problems: list[str] = []
     with ExitStack() as stack:
         service = stack.enter_context(servers.service(workers))
@@ -109,18 +109,30 @@ def run(driver: Driver, cells: Sequence[Cell], seconds: float, workers: int, pee
             },
         )
         others = [] if peers is None else list(_peers(stack, peers, workers, problems))
+        every = [ours, empty, *others]
         rows = []
         for cell in cells:
-            whole = row(empty, cell, driver, seconds)
-            rows += [row(ours, cell, driver, seconds, whole.rate), whole]
+            whole = _alone(empty, every, cell, driver, seconds)
+            rows += [_alone(ours, every, cell, driver, seconds, whole.rate), whole]
             rows += [
-                row(other, cell, driver, seconds, whole.rate)
+                _alone(other, every, cell, driver, seconds, whole.rate)
                 for other in others
                 if (cell.size, cell.encoding) in other.questions
             ]
             print(f"{cell.size} {cell.encoding} {cell.clients}: {rows[-1].rate:.0f} /s", file=sys.stderr)
     problems += [f"{r.server}, {r.size} {r.encoding}, {r.clients} clients: {r.failed} failed" for r in rows if r.failed]
     return Part("throughput", tables(rows, workers), [asdict(found) for found in rows], problems)
+
+
+def _alone(
+    target: Target, every: Sequence[Target], cell: Cell, driver: Driver, seconds: float, whole: float | None = None
+) -> Row:
+    """As `row`, while all the others are stopped."""
+    with ExitStack() as stack:
+        for other in every:
+            if other is not target:
+                stack.enter_context(other.server.stopped())
+        return row(target, cell, driver, seconds, whole)
 
 
 def _peers(stack: ExitStack, peers: Mapping[str, str], workers: int, problems: list[str]) -> Iterator[Target]:
