@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def _tensorflow() -> Any:
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
     """Keeps off the standard error what TensorFlow says of itself before it knows its log level; the rest is written after."""
-    if not hasattr(os, "memfd_create"):
+    if sys.stderr is None or not hasattr(os, "memfd_create"):
         yield
         return
     kept = os.dup(_STDERR)

@@ -13,9 +13,8 @@ from service.reading.tiles import HEIGHT, TILE, core
 from service.reading.types import Thresholds
 
 _MANY = 256  # tiles: fewer take the model about a second
-_SAMPLE = 32  # of them, evenly from all over the page
-_SURE = 0.9  # a digit, on average, of a tile that shows some
-_LEAST = 2  # such tiles in a sample: by chance a texture has one, a page of digits has nearly nothing else
+_SAMPLE = 64  # of them, evenly from all over the page: of one tile in twenty there are some in nearly every sample
+_SURE, _SEVERAL = 0.9, 2  # a digit, on average, and how many: single ones are seen in textures, too
 
 
 def glance(prepared: PreparedNumber) -> NDArray[np.uint8]:
@@ -30,5 +29,6 @@ def glanced(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: 
     if not len(answers):
         return prepared
     texts = [best_text(core(answer), thresholds.favour) for answer in answers]
-    shown = sum(text.certainty >= _SURE for text in texts)
-    return prepared if shown >= _LEAST else replace(prepared, lines=(), questions=prepared.questions[:0])
+    if any(len(text.digits) >= _SEVERAL and text.certainty >= _SURE for text in texts):
+        return prepared
+    return replace(prepared, lines=(), questions=prepared.questions[:0])
