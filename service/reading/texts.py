@@ -32,8 +32,9 @@ from service.reading.types import (
 
 # A digit, on average: a line less sure than that is none of digits, and a page with many such digits is a texture.
 _LEAST_SURE, _LEAST_SURE_PAGE, _MANY = 0.5, 0.6, 8
-# So is one of many tiles, so many for each digit, with digits less sure than that: some of its scraps look like digits by chance.
-_MANY_TILES, _UNREAD_TILES, _LEAST_SURE_SCRAPS = 16, 8, 0.95
+# So is one of many tiles, more than so many for each digit, with digits less sure than that: some of its scraps look like digits by
+# chance. A number has several digits in a tile.
+_MANY_TILES, _SPARSE = 16, ((8, 0.95), (1, 0.9))
 _CONSIDERED = 0.05  # what is less probably a digit than this is no candidate
 _SURE = 0.99  # a digit less probable than this is looked at once more
 _MOST_DOUBTFUL = 256  # of a page, the least probable ones; with more it is hardly a page of digits
@@ -98,9 +99,7 @@ def conclude_number(
     candidates = [candidate for line in named for candidate in _candidates(prepared.page, line)] if explain else []
     confidence = float(np.prod([line.confidence for line in lines])) if lines else 0.0
     count = sum(len(line.digits) for line in lines)
-    unread = len(prepared.questions) > _MANY_TILES + _UNREAD_TILES * count
-    least_sure = _LEAST_SURE_SCRAPS if unread else _LEAST_SURE_PAGE if count > _MANY else 0.0
-    if lines and confidence < least_sure**count:
+    if lines and confidence < _least_sure(len(prepared.questions), count) ** count:
         lines, confidence = [], 0.0
         candidates = [replace(candidate, chosen=False) for candidate in candidates]
     return NumberReading(
@@ -113,6 +112,14 @@ def conclude_number(
         ink_seconds=prepared.ink_seconds,
         model_seconds=model_seconds,
     )
+
+
+def _least_sure(tiles: int, digits: int) -> float:
+    """How sure a digit must be, on average, on a page of so many."""
+    for each, sure in _SPARSE:
+        if tiles > _MANY_TILES + each * digits:
+            return sure
+    return _LEAST_SURE_PAGE if digits > _MANY else 0.0
 
 
 def _weighed(page: NamedPage, opinions: SecondOpinions) -> list[NamedLine]:

@@ -21,9 +21,13 @@ THRESHOLDS = Thresholds(0.9, 0.5)
 
 
 class Bars:
-    """A reader of lines that takes every bar for a 1, and all else for no digit. `tiles`: how many it was asked about."""
+    """A reader of lines that takes every bar for a 1, `sure`ly so, and all else for no digit.
 
-    def __init__(self) -> None:
+    `tiles`: how many it was asked about.
+    """
+
+    def __init__(self, sure: float = 1.0) -> None:
+        self.sure = sure
         self.tiles = 0
 
     def __call__(self, lines: NDArray[np.uint8], /) -> NDArray[np.float32]:
@@ -33,7 +37,7 @@ class Bars:
         for line, named in zip(lines, probabilities, strict=True):
             for left, right in runs(np.asarray((line > 100).any(0))):
                 if right - left < 8 and (line[:, left:right] > 100).any(1).sum() > 2 * (right - left):
-                    named[(left + right) // 2 // STEP] = [0, 1, *[0] * 9]
+                    named[(left + right) // 2 // STEP] = [0, self.sure, *[0] * 8, 1 - self.sure]
         return np.log(np.maximum(probabilities, 1e-12)).astype(np.float32)
 
 
@@ -103,3 +107,18 @@ def test_a_full_page_is_read_to_its_end() -> None:
     reading = Reader(Signatures(FakeModel(), lines), THRESHOLDS).number(picture)
     assert lines.tiles > glances._MANY
     assert reading.text == "\n".join(["1" * 80] * 31)
+
+
+@pytest.mark.parametrize(
+    ("sure", "apart", "status"), [(0.85, 400, "not_a_digit"), (0.95, 400, "ok"), (0.85, 40, "uncertain")]
+)
+def test_digits_that_are_few_for_their_page_must_be_sure(sure: float, apart: int, status: str) -> None:
+    picture = np.full((700, 2000), 255, np.uint8)
+    for y in range(30, 670, 50):
+        for x in range(40, 1960, apart):
+            cv2.rectangle(picture, (x, y), (x + 3, y + 25), 0, -1)
+    model = FakeModel()
+    model.whole = 0.0  # what it says of single digits counts for nothing
+    lines = Bars(sure)
+    assert Reader(Signatures(model, lines), THRESHOLDS).number(picture).status == status
+    assert lines.tiles > 100
