@@ -63,7 +63,7 @@ def create_app(
         refused=metrics.refused,
     )
     registry = Registry(settings, lambda folder: load(folder, settings, opened, metrics, gate), metrics)
-    door = Door(gate, [*digits.router.routes, *numbers.router.routes])
+    door = Door(gate, [*digits.router.routes, *numbers.router.routes], settings.max_body_bytes)
     alone = not (settings.api_keys_file or settings.cors_origins or settings.root_path)
     state = State(settings, registry, metrics, door if alone else None)
 

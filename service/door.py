@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import socket
 import time
@@ -17,6 +18,7 @@ from service.errors import Overloaded
 from service.headers import complete
 from service.model.cost import SMALL_BYTES
 from service.model.gate import Gate
+from service.plain import Plain, kind_of
 from service.problems import MEDIA_TYPE, problem_of
 
 FORGOTTEN_SECONDS = 1.0
@@ -32,16 +34,18 @@ PASSED = "passed"
 _ONE_LARGE = frozenset({"/v1/digit", "/v1/number"})
 """What has one picture as its body, so that the body's length says whether it is large."""
 
-_NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"traceparent", b"x-request-id", b"upgrade"})
 _FIXED = b"".join(
     name + b": " + value + b"\r\n" for name, value in complete([(b"content-type", MEDIA_TYPE.encode("ascii"))])
 )
 
 
 class Door:
-    """Asks the gate for requests of which nothing is known but the headers. `routes`: those that read pictures."""
+    """Asks the gate for requests of which nothing is known but the headers.
 
-    def __init__(self, gate: Gate, routes: Iterable[BaseRoute]) -> None:
+    `routes`: those that read pictures. `max_bytes`: of a body.
+    """
+
+    def __init__(self, gate: Gate, routes: Iterable[BaseRoute], max_bytes: int) -> None:
         self.gate = gate
         self.lateness = Lateness()
         self.routes = {
@@ -49,39 +53,37 @@ class Door:
             for route in routes
             if isinstance(route, APIRoute) and "readings" in route.tags
         }
-        self._targets = {path.encode("ascii"): path for path in self.routes}
+        self._max_bytes = max_bytes
 
     def check(self, path: str, length: int) -> None:
         """Raises `Overloaded` where a request with a body of so many bytes is refused."""
         large = path in _ONE_LARGE and length > SMALL_BYTES
         self.gate.check(length, large=large, late=(1 if large else HOPS) * self.lateness.late())
 
-    def plain(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, int] | None:
-        """The path and the body's length of a POST that needs nothing of the app to be refused; None: ask the app."""
-        path = self._targets.get(target)
-        if path is None:
-            return None
-        length = -1
-        for name, value in headers:
-            if name in _NOT_PLAIN:
-                return None
-            if name == b"content-length":
-                length = int(value)
-        return (path, length) if length >= 0 and media_type(headers) in self.routes[path][1] else None
+    def knows(self, asked: Plain) -> bool:
+        """Whether a route reads what is sent: the app has other answers for all else."""
+        route = self.routes.get(asked.path)
+        return route is not None and asked.kind in route[1] and len(asked.body) <= self._max_bytes
 
 
 def refusal(error: Overloaded, path: str, identity: str) -> bytes:
     """What follows the status line and the server's own headers: the other headers and the body, as the app would give them."""
+    return identity.encode("ascii").join(_pieces(error.detail, error.retry_after, path, len(identity)))
+
+
+@functools.lru_cache(maxsize=256)
+def _pieces(detail: str, retry_after: int, path: str, length: int) -> list[bytes]:
+    """The refusal, cut where the id goes, which is so long."""
+    error, identity = Overloaded(detail, retry_after), "?" * length
     body = to_json(problem_of(error, path) | {"request_id": identity})
-    head = f"content-length: {len(body)}\r\nretry-after: {error.retry_after}\r\nx-request-id: {identity}\r\n\r\n"
-    return _FIXED + head.encode("ascii") + body
+    head = f"content-length: {len(body)}\r\nretry-after: {retry_after}\r\nx-request-id: {identity}\r\n\r\n"
+    return (_FIXED + head.encode("ascii") + body).split(identity.encode("ascii"))
 
 
 def media_type(headers: Sequence[tuple[bytes, bytes]]) -> str:
     """As the routes declare it; empty where it is not said, or not once."""
     given = [value for name, value in headers if name == b"content-type"]
-    found = given[0].partition(b";")[0].strip().lower().decode("latin-1") if len(given) == 1 else ""
-    return "image/*" if found.startswith("image/") else found
+    return kind_of(given[0].decode("latin-1")) if len(given) == 1 else ""
 
 
 class Lateness:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service.door import PASSED, Door, refusal
+from service.connection import Connection
+from service.door import PASSED, refusal
 from service.errors import HeadersTooLarge, MalformedRequest, Overloaded, RequestError, RequestTimeout
+from service.express import Cycle, Express
 from service.headers import ALWAYS
 from service.linger import LINGER_SECONDS, REFUSED, WHOLE, Lingering
+from service.plain import Plain, plain
 from service.problems import respond_to
 from service.state import State
 from service.telemetry.logging import request_id
-from service.telemetry.requests import FOLLOWED, LEFT, new_request_id, note_busy, note_refused
+from service.telemetry.requests import FOLLOWED, new_request_id, note_busy, note_refused
 
 MAX_HEAD_BYTES = 32_768
 """Bytes that the request line and the headers of a request may have, and those that may follow a body in chunks."""
@@ -23,19 +26,19 @@ QUIET_SECONDS = 0.5
 """Whoever has been active since may be about to ask: the connection is not closed under the request when the server ends."""
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, bounded in bytes and in time. Ends the work for a caller who has left, which uvicorn would do to its end."""
+class Protocol(Connection):
+    """A connection that is bounded in bytes and in time."""
 
-    def __init__(self, state: State, **given: Any) -> None:
+    def __init__(self, state: State, express: Express | None, **given: Any) -> None:
         super().__init__(**given)
         self._state = state
-        self._running: tuple[Any, asyncio.Task[None]] | None = None
+        self._express = express
         self._broken = False
-        self._passing = False  # a body goes by that nobody wants
-        self._begun = self._headed = False  # a request is here in part; its headers are
+        self._passed = False  # the door has been asked for what is being parsed
+        self._headed = False  # of what has begun
         self._fields: int | None = 0  # bytes of headers, or of what may become such; None: within a body
         self._size = 0  # of the bytes at hand
-        self._since = self._active = 0.0  # the first byte of a request; the last thing that happened
+        self._since = 0.0  # the first byte of a request
         self._clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,6 +52,8 @@ class Protocol(HttpToolsProtocol):
         if self._broken:
             return
         self._active = self.loop.time()
+        if self._express is not None and self._at_rest() and self._at_once(self._express, data):
+            return
         self._size = len(data)
         if self._fields is not None:
             self._fields += self._size
@@ -73,8 +78,9 @@ class Protocol(HttpToolsProtocol):
             self._refuse(_too_large())
             raise ValueError  # nothing else stops the parser
         before = self.cycle
-        if self._state.door is not None and self._turned_away(self._state.door):
-            return
+        if self._passed:
+            self._passed = False
+            self.scope["state"][PASSED] = True
         super().on_headers_complete()
         if self.pipeline:
             before.scope["state"][FOLLOWED] = True
@@ -89,32 +95,20 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
         self._fields = None
-        if not self._passing:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         self._begun = False
         self._fields = 0
         self._stop_clock()
-        if self._passing:
-            self._passing = False
-            return
         self.cycle.scope["state"][WHOLE] = True
         super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """An answer is out."""
-        self._active = self.loop.time()
-        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has left, or has got the answer."""
         self._stop_clock()
         super().connection_lost(exc)
-        if self._busy() and self._running is not None:
-            self._running[0].scope["state"][LEFT] = True
-            self._running[1].cancel()
 
     def shutdown(self) -> None:
         """The listener is closed. What has been asked is answered still, and says that it is the last."""
@@ -128,27 +122,37 @@ class Protocol(HttpToolsProtocol):
         """The parser has found something that is no HTTP, or has been stopped."""
         self._refuse(MalformedRequest("The request is not valid HTTP."))
 
-    def _turned_away(self, door: Door) -> bool:
-        """Refuses what has come for overload where that needs no app; else the app need not ask again."""
-        plain = None if self._busy() or self._state.draining else door.plain(self.url, self.headers)
-        if plain is None or self.parser.get_method() != b"POST" or not self.parser.should_keep_alive():
-            return False
-        path, length = plain
-        if length > self._size:  # the body is on its way, and may need to be told so
+    def _at_rest(self) -> bool:
+        """Whether what comes now is the beginning of a request, and nothing else is being done for the connection."""
+        return not (self._fields != 0 or self._begun or self._busy() or self._state.draining or self.flow.write_paused)
+
+    def _at_once(self, express: Express, data: bytes) -> bool:
+        """Answers one plain request, or has it read, without a parser and without the app; False: it needs them."""
+        asked = plain(data)
+        if asked is None or not express.door.knows(asked):
             return False
         try:
-            door.check(path, length)
+            express.door.check(asked.path, len(asked.body))
         except Overloaded as error:
-            identity = new_request_id()
-            own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
-            self.transport.write(STATUS_LINE[error.status] + own + refusal(error, path, identity))
-            note_busy(self._state.metrics, path, identity, self.loop.time() - self._since)
-            self._passing = self._headed = True
-            self._fields = None
-            self.on_response_complete()
+            self._turn_away(asked, error)
             return True
-        self.scope["state"][PASSED] = True
-        return False
+        cycle = Cycle(self.transport, self.server_state.default_headers, self.on_response_complete)
+        reading = express.begin(asked, cycle)
+        if reading is None:
+            self._passed = True
+            return False
+        self.cycle = cast(Any, cycle)
+        self._follow(cycle, reading)
+        self._stop_clock()
+        return True
+
+    def _turn_away(self, asked: Plain, error: Overloaded) -> None:
+        identity = new_request_id()
+        own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+        self.transport.write(STATUS_LINE[error.status] + own + refusal(error, asked.path, identity))
+        note_busy(self._state.metrics, asked.path, identity, self.loop.time() - self._active)
+        self._stop_clock()
+        self.on_response_complete()
 
     def _refuse(self, error: RequestError) -> None:
         """Takes no more. Answers `error` only where no other answer is on its way: that one is given first."""
@@ -200,8 +204,6 @@ class Protocol(HttpToolsProtocol):
             self._end()
         elif not self._headed:
             self._refuse(_too_late())
-        elif self._passing:
-            self.transport.close()
         elif self.pipeline:  # it is not read on before those ahead of it are answered
             self._start_clock()
         elif not self.cycle.response_started:  # else it was answered early, and `Linger` has a limit of its own
@@ -218,10 +220,6 @@ class Protocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _busy(self) -> bool:
-        """Whether something has been asked that is not answered yet."""
-        return self._running is not None and not self._running[0].response_complete
-
     def _head_bytes(self) -> int:
         """Those of the headers that have arrived, nearly: blanks around values are not in it."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -233,13 +231,6 @@ class Protocol(HttpToolsProtocol):
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        # As uvicorn's own, which keeps no hold on the task.
-        task = self.loop.create_task(cycle.run_asgi(app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
-        self._running = (cycle, task)
 
 
 def _too_large() -> HeadersTooLarge:

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.errors import SettingsError
+from service.express import Express
 from service.model.version import Model
 from service.protocol import Protocol
 from service.settings import Settings
@@ -141,9 +142,10 @@ def make_server(app: FastAPI) -> Server:
     """A server for the app, by the app's settings."""
     state: State = app.state.digits
     settings = state.settings
+    express = None if state.door is None else Express(state, state.door)
     config = uvicorn.Config(
         app,
-        http=cast(Any, functools.partial(Protocol, state)),
+        http=cast(Any, functools.partial(Protocol, state, express)),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -64,9 +64,13 @@ class Batcher:
 
     async def read(self, picture: bytes | Grey, *, explain: bool = False) -> Answer:
         """Reads one picture. Raises `PictureError`, `Overloaded`, `Draining` or `ModelFailed`."""
+        return await self.submit(picture, explain=explain)
+
+    def submit(self, picture: bytes | Grey, *, explain: bool = False) -> asyncio.Future[Answer]:
+        """The same for who has no task to wait in: raises `Overloaded` or `Draining`, all else the future does."""
         cost, effort = cost_of(explain), effort_beside(picture)
         self._queue.admit(cost, effort)
-        return await self._submit(picture, explain, cost, effort)
+        return self._submit(picture, explain, cost, effort)
 
     async def probe(self, question: Prepared) -> Answer:
         """Asks the model what callers ask it, but before all who wait: load alone must not look like failure. Raises as `read`."""

@@ -71,6 +71,14 @@ class Registry:
         finally:
             self._table.release(loaded)
 
+    def take(self) -> Loaded | None:
+        """The default, in use until `give_back`; None where `using` would wait, or raise."""
+        return self._table.acquire(None)
+
+    def give_back(self, loaded: Loaded) -> None:
+        """Ends a use."""
+        self._table.release(loaded)
+
     async def manifest(self, number: int) -> Manifest:
         """The version's manifest, which needs no model once it has been loaded. Raises as `using`."""
         version = self._table.get(number)

@@ -60,13 +60,13 @@ def respond(content: bytes, answers: Sequence[Answer | NumberAnswer], model: Mod
     """The response with JSON `content`, which says of the model's `answers`."""
     headers = None
     if answers:
-        stages = _stages(answers)
+        stages = stages_of(answers)
         note(stages, len(answers), model.manifest.version)
-        headers = {"Server-Timing": _server_timing(stages)}
+        headers = {"Server-Timing": server_timing(stages)}
     return Response(content, headers=headers, media_type="application/json")
 
 
-def _stages(answers: Sequence[Answer | NumberAnswer]) -> dict[str, float]:
+def stages_of(answers: Sequence[Answer | NumberAnswer]) -> dict[str, float]:
     """In seconds; of a batch the longest of each stage."""
     return {
         "decode": max(answer.reading.decode_seconds for answer in answers),
@@ -76,6 +76,6 @@ def _stages(answers: Sequence[Answer | NumberAnswer]) -> dict[str, float]:
     }
 
 
-def _server_timing(stages: dict[str, float]) -> str:
+def server_timing(stages: dict[str, float]) -> str:
     """https://www.w3.org/TR/server-timing/, in milliseconds."""
     return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())

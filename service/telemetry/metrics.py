@@ -202,7 +202,7 @@ class Metrics:
 
     def refused(self, reason: Reason) -> None:
         """Called by the gate."""
-        self._overload[reason].inc()
+        self._note(self._overload[reason].inc)
 
     def model_event(self, event: Event) -> None:
         """Called by the registry's thread."""

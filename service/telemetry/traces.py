@@ -50,6 +50,11 @@ def telemetry() -> TelemetryConfig:
     }
 
 
+def provided() -> bool:
+    """Whether there is a provider, so that the framework makes spans."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
 def begin(scope: Scope, identity: str) -> Trace | None:
     """The trace of the request that has begun; None where nobody traces it. Its span gets the request's id."""
     span = trace.get_current_span()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from service.model.gate import Reason
 from service.model.loader import Event
@@ -56,6 +57,23 @@ def restored_log() -> Iterator[None]:
         logging.basicConfig(handlers=handlers, level=level, force=True)
         logging.captureWarnings(False)
         uvicorn.disabled = disabled
+
+
+def metrics(app: FastAPI) -> str:
+    text: bytes = app.state.digits.metrics.text()
+    return text.decode()
+
+
+def at_rest(app: FastAPI) -> None:
+    """Waits until nothing is in hand and no version in use."""
+    state = app.state.digits
+    until(lambda: state.door.gate.in_hand == (0, 0, 0))
+    until(lambda: "digits_http_requests_in_flight 0.0" in metrics(app))
+    loaded = state.registry.take()
+    try:
+        until(lambda: loaded.uses == 1)
+    finally:
+        state.registry.give_back(loaded)
 
 
 class Observed:

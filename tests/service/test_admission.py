@@ -166,7 +166,7 @@ async def test_what_is_not_done_by_the_deadline_is_dropped(published: Path, mode
 
 
 def test_a_late_loop_counts_for_every_turn_that_a_request_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Door(Gate(max_pictures=10, standing_wait=0.1, max_wait=0.1), [])
+    door = Door(Gate(max_pictures=10, standing_wait=0.1, max_wait=0.1), [], 1000)
     monkeypatch.setattr(door.lateness, "late", lambda: 0.09 / HOPS)
     door.check("/v1/digit", 100)
     monkeypatch.setattr(door.lateness, "late", lambda: 0.11 / HOPS)

@@ -103,7 +103,10 @@ def test_each_of_several_at_once_is_refused_in_its_turn(crowded: httpx.URL) -> N
         assert re.findall(rb"HTTP/1.1 (\d+)", read_all(connection)) == [b"503", b"503", b"200", b"503", b"200"]
 
 
-def test_a_body_that_never_comes_ends_the_connection(published: Path, model: FakeModel) -> None:
+def test_a_body_that_never_comes_ends_the_connection(
+    published: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.linger.LINGER_SECONDS", 0.3)
     with serving(Settings(artifacts=published, max_queue=1, request_seconds=0.3), model) as (url, app):
         gate = app.state.digits.door.gate
         gate.enter(1)
