@@ -16,7 +16,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.telemetry import drift
 from tests.conftest import ROOT
-from tests.service.checks import RAW
+from tests.service.checks import RAW, until
 from tests.service.conftest import until_loaded
 from tests.service.fakes import BLANK, ONE, FakeModel, opener, publish, reference
 
@@ -36,6 +36,7 @@ async def text(tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
     app = create_app(Settings(artifacts=tmp_path), open_model=opener(model))
     async with app.router.lifespan_context(app):
         await until_loaded(app)
+        until(lambda: b"digits_models_loaded 1.0" in app.state.digits.metrics.text())  # the last that is told of it
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://digits") as client:
             for path in ("/v1/digit", "/v1/number"):
                 for picture in (ONE, BLANK, b"no picture"):
