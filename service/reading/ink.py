@@ -64,16 +64,21 @@ def _find(grey: Grey, paper_relief: paper.Relief) -> Found | None:
                 return None
             marks = marks_of(ink)
     foreign: NDArray[np.bool_] | None = None
+    without, settled = (0.0, 0.0), False  # the noise that the ink is without; whether that has changed nothing
     for level in _LEVELS if max(grey.shape) >= ROOMY else _LEVELS[:1]:
         gone = _foreign(ink, marks, level, ruled)
+        if gone is None and settled:
+            continue
         if gone is not None:
             foreign = gone if foreign is None else foreign | gone
             relief = np.where(gone, np.float32(0), relief)
         if foreign is not None and foreign.all():
             return None
         noise = paper.noise(relief if foreign is None else relief[~foreign])
-        if gone is not None or noise:  # the digit may be ink of a strength of its own, or nothing but paper
-            ink = _ink(relief, noise, _least_noise(relief, ink, foreign, noise))
+        before, without = without, (noise, _least_noise(relief, ink, foreign, noise))
+        settled = gone is None and without == before
+        if not settled:  # the digit may be ink of a strength of its own, or nothing but paper
+            ink = _ink(relief, *without)
             if ink is None:
                 return None
             marks = marks_of(ink)

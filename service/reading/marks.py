@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
+
 _SMALLEST = 24  # pixels: in a smaller picture a digit leaves no room for a frame
 _RIM = 0.25  # of the picture: so near to its edges are a frame's remnants
 _GOOD_PART = 0.2  # of the mass
@@ -26,8 +28,8 @@ class Marks:
 def marks_of(ink: NDArray[np.uint8]) -> Marks:
     """The components of `ink`, uint8, full ink 255."""
     body = (ink >= BODY).view(np.uint8)
-    count, components, boxes, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
-    labels, stats = np.asarray(components, np.int32), np.asarray(boxes, np.int32)
+    labels, stats = components(body)
+    count = len(stats)
     if count <= 2:
         return Marks(labels, stats, np.array((0.0, cv2.sumElems(ink)[0])[:count]))
     inked = body > 0

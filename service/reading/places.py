@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
 from service.reading.lines import Strip
 
 _SPECK = 0.3  # of a digit's height: what is lower is a part of a digit only where it is above or below the rest of it
@@ -35,10 +36,10 @@ def areas(strip: Strip, columns: Sequence[float]) -> list[Area]:
     if not columns:
         return []
     middles = np.asarray(columns, np.float64)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(strip.mask, connectivity=8)
+    labels, stats = components(strip.mask)
     owners = np.full(labels.shape, -1, np.int32)
     later = []
-    for i, (x, y, w, h, _) in enumerate(np.asarray(stats).tolist()):
+    for i, (x, y, w, h, _) in enumerate(stats.tolist()):
         if i == 0:
             continue
         own = np.flatnonzero((middles >= x - 1) & (middles <= x + w))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
 from service.reading.types import Grey
 
 _NARROW = 0.2  # of the shorter side
@@ -43,8 +44,7 @@ def _strength(heights: NDArray[np.uint8]) -> int:
 def _largest(mask: NDArray[np.bool_]) -> tuple[int, bool]:
     """Half of the way around the largest mark's box, in pixels, and whether it touches the frame."""
     height, width = mask.shape
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    boxes = np.asarray(stats)[1:, :4].tolist()
+    boxes = components(mask.view(np.uint8))[1][1:, :4].tolist()
     return max(
         ((w + h, x == 0 or y == 0 or x + w == width or y + h == height) for x, y, w, h in boxes), default=(0, False)
     )

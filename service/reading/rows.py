@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from service.reading.components import components
 
 _BESIDE = 0.4  # of the lower one's height: marks of one line overlap by more
 _DRIFT = 0.8  # of the tallest one's height: how far apart the middles of a line's ends may be
@@ -36,9 +37,9 @@ class Marks:
 
 def marks_of(mask: NDArray[np.uint8]) -> Marks:
     """The components of a mask, uint8 of 0 and 1 `[height, width]`."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    x, y, w, h, area = np.asarray(stats, np.float64).T
-    return Marks(np.asarray(labels, np.int32), x, y, w, h, area)
+    labels, stats = components(mask)
+    x, y, w, h, area = stats.astype(np.float64).T
+    return Marks(labels, x, y, w, h, area)
 
 
 def typical_height(marks: Marks, some: NDArray[np.intp]) -> float:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
 from service.reading.paper import shrunk
 from service.reading.strokes import stroke_widths
 from service.reading.tracing import best_path, runs_along
@@ -133,7 +134,7 @@ def _between_borders(lines: list[_Line], shape: tuple[int, int]) -> tuple[slice,
 
 def _of_size(rest: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`rest` without marks too small to be a digit's stroke."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    labels, stats = components(rest)
     keep = np.maximum(stats[:, 2] / rest.shape[1], stats[:, 3] / rest.shape[0]) >= _STROKE
     keep[0] = False
     return np.asarray(keep.astype(np.uint8)[labels], np.uint8)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
+
 _SPAN = 0.9  # of the page: what reaches so far may be a rule, however large the writing seems to be
 _THIN = 0.06  # of a rule's length: the most that it is thick
 _OWN = 30  # percentile of the ink in a rule's columns: writing seldom covers more of it than the rest
@@ -62,8 +64,8 @@ def _leave_strokes(gone: NDArray[np.bool_], near: NDArray[np.uint8], ink: NDArra
     `near`: the rules with what crosses them, uint8 of 0 and 1.
     """
     window = 2 * round(size / 16) + 1  # a part of a stroke's length: the paper's grain does not count
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
-    for i, (x, y, w, h, _) in enumerate(np.asarray(stats).tolist()):
+    labels, stats = components(near)
+    for i, (x, y, w, h, _) in enumerate(stats.tolist()):
         if i == 0 or w < size:
             continue
         part = np.s_[y : y + h, x : x + w]
