@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections import deque
-from collections.abc import Callable
+from collections import Counter as Tally
+from collections import defaultdict
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.model.gate import Reason
@@ -16,8 +15,7 @@ from service.model.loader import Event
 from service.model.table import Table
 from service.reading.types import DigitReading, NumberReading, Status
 from service.telemetry.drift import Drift
-
-log = logging.getLogger(__name__)
+from service.telemetry.lots import Histogram, Lot, logged
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -33,13 +31,12 @@ _EVENTS: tuple[Event, ...] = ("loaded", "refused", "unloaded", "default")
 _REASONS: tuple[Reason, ...] = ("pictures", "bytes", "wait", "deadline")
 _STATUSES: tuple[Status, ...] = ("ok", "uncertain", "not_a_digit", "blank")
 _WITH_DIGITS = _STATUSES[:2]
-_LOT = 64
 
 
 class Metrics:
     """One process' metrics, in a registry of their own, so that two apps in one process (tests) do not mix.
 
-    Requests and readings are noted, and counted in lots: some at once take a third of the time that they take in between answers.
+    Requests, readings and refusals are noted, and counted in lots.
     """
 
     def __init__(self) -> None:
@@ -131,51 +128,52 @@ class Metrics:
         if MULTIPROCESS not in os.environ:
             ProcessCollector(registry=registry)
         self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
-        self._noted: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._asked = Lot(self._count_requests)
+        self._read = Lot(self._count_readings)
+        self._turned_away = Lot(self._count_refusals)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Notes one answered request. `route` is the template, never the path: it must not grow with what is asked."""
-        self._note(self._request, route, method, status, seconds)
+        self._asked.note((route, method, status, seconds))
 
     def reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
         """Notes one reading, which that version of the model gave."""
-        self._note(self._reading, reading, queue_seconds, version)
+        self._read.note((reading, queue_seconds, version))
 
     def count(self) -> None:
         """Counts what has been noted. The server sees to it every moment, and so does whoever asks for `text`."""
-        while self._noted:
-            try:
-                count, given = self._noted.popleft()
-            except IndexError:  # another thread counts, too
-                break
-            try:
-                count(*given)
-            except Exception:  # a full disk, with several workers: whoever serves must live on
-                log.exception("a metric was not counted")
+        for lot in (self._asked, self._read, self._turned_away):
+            lot.count()
 
-    def _note(self, count: Callable[..., None], *given: Any) -> None:
-        self._noted.append((count, given))
-        if len(self._noted) >= _LOT:
-            self.count()
+    def _count_requests(self, lot: list[tuple[str, str, int, float]]) -> None:
+        times: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        for route, method, status, seconds in lot:
+            times[route, method if method in _METHODS else "OTHER", status].append(seconds)
+        for key, some in times.items():
+            with logged():
+                children = self._routes.get(key)
+                if children is None:
+                    children = self._requests.labels(*key), self._latency.labels(key[0])
+                    self._routes[key] = children
+                children[0].inc(len(some))
+                children[1].observe_many(some)
 
-    def _request(self, route: str, method: str, status: int, seconds: float) -> None:
-        key = (route, method if method in _METHODS else "OTHER", status)
-        children = self._routes.get(key)
-        if children is None:
-            children = self._requests.labels(*key), self._latency.labels(route)
-            self._routes[key] = children
-        children[0].inc()
-        children[1].observe(seconds)
+    def _count_readings(self, lot: list[tuple[DigitReading, float, int]]) -> None:
+        readings = [reading for reading, _, _ in lot]
+        self._decode.observe_many([reading.decode_seconds for reading in readings])
+        self._ink.observe_many([reading.ink_seconds for reading in readings])
+        self._queue.observe_many([seconds for _, seconds, _ in lot])
+        self._model.observe_many([reading.model_seconds for reading in readings])
+        for (status, digit), count in Tally((reading.status, reading.digit) for reading in readings).items():
+            self._readings[status, digit].inc(count)
+        for status, confidence in self._confidence.items():
+            confidence.observe_many([reading.confidence for reading in readings if reading.status == status])
+        for reading, _, version in lot:
+            self._drift.reading(reading, version)
 
-    def _reading(self, reading: DigitReading, queue_seconds: float, version: int) -> None:
-        self._decode.observe(reading.decode_seconds)
-        self._ink.observe(reading.ink_seconds)
-        self._queue.observe(queue_seconds)
-        self._model.observe(reading.model_seconds)
-        self._readings[reading.status, reading.digit].inc()
-        if reading.digit is not None:
-            self._confidence[reading.status].observe(reading.confidence)
-        self._drift.reading(reading, version)
+    def _count_refusals(self, lot: list[Reason]) -> None:
+        for reason, count in Tally(lot).items():
+            self._overload[reason].inc(count)
 
     def number(self, reading: NumberReading, queue_seconds: float) -> None:
         """Counts the reading of one number, and each of its digits."""
@@ -202,7 +200,7 @@ class Metrics:
 
     def refused(self, reason: Reason) -> None:
         """Called by the gate."""
-        self._note(self._overload[reason].inc)
+        self._turned_away.note(reason)
 
     def model_event(self, event: Event) -> None:
         """Called by the registry's thread."""

@@ -74,7 +74,7 @@ async def test_readings_are_counted_in_lots_and_before_anybody_looks() -> None:
 @pytest.mark.anyio
 async def test_what_cannot_be_counted_is_logged_and_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     metrics = Metrics()
-    metrics.request("/v1/digit", "POST", 200, "no number")  # type: ignore[arg-type]
+    metrics.request("/v1/number", "POST", 200, "no number")  # type: ignore[arg-type]
     metrics.request("/v1/digit", "POST", 200, 0.001)
     metrics.count()
     assert [record.message for record in caplog.records] == ["a metric was not counted"]
