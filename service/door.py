@@ -63,7 +63,7 @@ class Door:
     def knows(self, asked: Plain) -> bool:
         """Whether a route reads what is sent: the app has other answers for all else."""
         route = self.routes.get(asked.path)
-        return route is not None and asked.kind in route[1] and len(asked.body) <= self._max_bytes
+        return route is not None and asked.kind in route[1] and asked.length <= self._max_bytes
 
 
 def refusal(error: Overloaded, path: str, identity: str) -> bytes:

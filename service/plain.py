@@ -1,4 +1,4 @@
-"""Requests that are whole and say nothing but what they must. For these there is no need of a parser that knows all of HTTP."""
+"""Requests that say nothing but what they must. For these there is no need of a parser that knows all of HTTP."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ _BY_THE_PARSER = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"trace
 
 
 class Plain(NamedTuple):
-    """A POST. `content_type` is as it was sent, empty where it was not; `kind` is what the routes call it."""
+    """A POST with a body of `length` bytes; `body` is None where they are not all here yet.
+
+    `content_type` is as it was sent, empty where it was not; `kind` is what the routes call it.
+    """
 
     path: str
     content_type: str
     kind: str
-    body: bytes
+    length: int
+    body: bytes | None
 
 
 def plain(data: bytes) -> Plain | None:
-    """The one request that the bytes are, from a client who keeps the connection; None where there is more, or less, to it.
+    """The one request that the bytes are, or that they begin, from a client who keeps the connection; None: they may be more.
 
     None is no refusal: the parser reads such bytes, and only it knows what is wrong with them, if anything is. What is taken here
     is a small part of RFC 9112: one space after each colon, printable ASCII, no field twice, and a length that is exact.
@@ -36,17 +40,20 @@ def plain(data: bytes) -> Plain | None:
         return None
     found = _FIELD.findall(head[2])
     fields = {name.lower(): value for name, value in found}
-    length = fields.get(b"content-length", b"")
+    given = fields.get(b"content-length", b"")
     if (
         len(fields) < len(found)
         or not _BY_THE_PARSER.isdisjoint(fields)
         or fields.get(b"connection", b"keep-alive").lower() != b"keep-alive"
-        or not _LENGTH.fullmatch(length)
-        or head.end() + int(length) != len(data)
+        or not _LENGTH.fullmatch(given)
     ):
         return None
+    length, here = int(given), len(data) - head.end()
+    if here > length:
+        return None
+    body = data[head.end() :] if here == length else None
     content_type = fields.get(b"content-type", b"").decode("ascii")
-    return Plain(head[1].decode("ascii"), content_type, kind_of(content_type), data[head.end() :])
+    return Plain(head[1].decode("ascii"), content_type, kind_of(content_type), length, body)
 
 
 def kind_of(content_type: str) -> str:

@@ -13,6 +13,7 @@ from service.errors import HeadersTooLarge, MalformedRequest, Overloaded, Reques
 from service.express import Cycle, Express
 from service.headers import ALWAYS
 from service.linger import LINGER_SECONDS, REFUSED, WHOLE, Lingering
+from service.model.cost import SMALL_BYTES
 from service.plain import Plain, plain
 from service.problems import respond_to
 from service.state import State
@@ -127,12 +128,14 @@ class Protocol(Connection):
         return not (self._fields != 0 or self._begun or self._busy() or self._state.draining or self.flow.write_paused)
 
     def _at_once(self, express: Express, data: bytes) -> bool:
-        """Answers one plain request, or has it read, without a parser and without the app; False: it needs them."""
+        """Refuses one plain request, or has it read, without a parser and without the app; False: it needs them."""
         asked = plain(data)
         if asked is None or not express.door.knows(asked):
             return False
+        if asked.body is None and asked.length <= SMALL_BYTES:
+            return False  # the rest will be here in a moment
         try:
-            express.door.check(asked.path, len(asked.body))
+            express.door.check(asked.path, asked.length)
         except Overloaded as error:
             self._turn_away(asked, error)
             return True
@@ -149,10 +152,16 @@ class Protocol(Connection):
     def _turn_away(self, asked: Plain, error: Overloaded) -> None:
         identity = new_request_id()
         own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+        if asked.body is None:
+            own += b"connection: close\r\n"
         self.transport.write(STATUS_LINE[error.status] + own + refusal(error, asked.path, identity))
         note_busy(self._state.metrics, asked.path, identity, self.loop.time() - self._active)
         self._stop_clock()
-        self.on_response_complete()
+        if asked.body is None:  # it may come, but nobody wants it
+            self._broken = True
+            self.linger()
+        else:
+            self.on_response_complete()
 
     def _refuse(self, error: RequestError) -> None:
         """Takes no more. Answers `error` only where no other answer is on its way: that one is given first."""

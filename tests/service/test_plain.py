@@ -58,29 +58,42 @@ def agrees(data: bytes, found: Plain) -> bool:
     parsed = Parsed(data)
     fields = dict(parsed.fields)
     return (
-        parsed.messages == 1
+        parsed.messages == (found.body is not None)
         and parsed.parser.get_method() == b"POST"
         and parsed.parser.get_http_version() == "1.1"
         and parsed.parser.should_keep_alive()
         and not parsed.parser.should_upgrade()
-        and (parsed.url.decode(), parsed.body) == (found.path, found.body)
+        and parsed.url.decode() == found.path
+        and found.body in (None, parsed.body)
+        and int(fields[b"content-length"]) == found.length
         and fields.get(b"content-type", b"").decode() == found.content_type
         and not fields.keys() & {b"expect", b"transfer-encoding", b"x-request-id", b"traceparent"}
     )
 
 
 def test_what_is_plain() -> None:
-    assert plain(request()) == Plain("/v1/digit", 'Multipart/Form-Data; boundary="x"', "multipart/form-data", BODY)
+    assert plain(request()) == Plain(
+        "/v1/digit", 'Multipart/Form-Data; boundary="x"', "multipart/form-data", len(BODY), BODY
+    )
     jpeg = request((b'content-type: Multipart/Form-Data; boundary="x"', b"Content-Type: image/JPEG"))
-    assert plain(jpeg) == Plain("/v1/digit", "image/JPEG", "image/*", BODY)
-    assert plain(b"POST /v1/digits/json HTTP/1.1\r\nContent-Length: 0\r\n\r\n") == Plain("/v1/digits/json", "", "", b"")
+    assert plain(jpeg) == Plain("/v1/digit", "image/JPEG", "image/*", len(BODY), BODY)
+    assert plain(b"POST /v1/digits/json HTTP/1.1\r\nContent-Length: 0\r\n\r\n") == Plain(
+        "/v1/digits/json", "", "", 0, b""
+    )
+
+
+def test_what_is_not_all_here() -> None:
+    for there in range(len(BODY)):
+        found = plain(request(body=BODY[:there]))
+        assert found is not None
+        assert (found.length, found.body) == (len(BODY), None)
+    assert plain(request(body=b"").removesuffix(b"\n")) is None
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        request()[:-1],
         request() + b"G",
         request() * 2,
         b"\r\n" + request(),
@@ -108,6 +121,7 @@ def test_what_is_plain() -> None:
         request((b"Accept: */*", b"Accept: " + b"x" * MAX_HEAD_BYTES)),
         request((b"Content-Length: ", b"Content-Length: +")),
         request((b"Content-Length: ", b"Content-Length: 0")),
+        request((b"Content-Length: ", b"Content-Length: 1" + 10 * b"0")),
         request((b"Content-Length: %d" % len(BODY), b"Content-Length: -1")),
         request((b"\r\nContent-Length: %d" % len(BODY), b"")),
     ],

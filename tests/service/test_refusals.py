@@ -58,14 +58,16 @@ def test_the_connection_is_kept_when_the_body_is_small(
             assert (status, headers.get("connection")) == (503, None)
 
 
-def test_the_server_refuses_as_the_app_does(crowded: httpx.URL) -> None:
+@pytest.mark.parametrize("rest", [0, 2_000_000])
+def test_the_server_refuses_as_the_app_does(crowded: httpx.URL, rest: int) -> None:
     """Whoever sends an id is left to the app."""
-    request = HEAD.format(len(ONE)).encode()
-    with connect(crowded) as connection:
-        connection.sendall(request + ONE)
-        status, headers, body = read_one(connection)
-        connection.sendall(request.replace(b"Host: x", b"Host: x\r\nX-Request-ID: mine") + ONE)
-        expected_status, expected_headers, expected_body = read_one(connection)
+    request = HEAD.format(len(ONE) + rest).encode()
+    answers = []
+    for extra in (b"", b"\r\nX-Request-ID: mine"):
+        with connect(crowded) as connection:
+            connection.sendall(request.replace(b"Host: x", b"Host: x" + extra) + ONE)
+            answers.append(read_one(connection))
+    (status, headers, body), (expected_status, expected_headers, expected_body) = answers
     for found in (headers, expected_headers):
         assert found.pop("date")
         assert found.pop("content-length")
@@ -76,6 +78,21 @@ def test_the_server_refuses_as_the_app_does(crowded: httpx.URL) -> None:
     counted = httpx.get(crowded.join("/metrics")).text
     assert 'digits_http_requests_total{method="POST",route="/v1/digit",status="503"} 2.0' in counted
     assert 'digits_overload_total{reason="pictures"} 2.0' in counted
+
+
+def test_who_is_refused_while_the_body_is_on_its_way_is_listened_to_for_a_while(
+    crowded: httpx.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.protocol.LINGER_SECONDS", 0.4)
+    with connect(crowded) as connection:
+        connection.sendall(HEAD.format(3_000_000).encode())
+        status, headers, _ = taken_apart(read_all(connection))
+        assert (status, headers["connection"]) == (503, "close")
+        connection.sendall(bytes(1_000_000))
+        time.sleep(0.6)
+        with pytest.raises(ConnectionError):
+            for _ in range(100):
+                connection.sendall(bytes(100_000))
 
 
 @pytest.mark.parametrize(
