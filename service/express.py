@@ -68,9 +68,8 @@ class Express:
 
     def begin(self, asked: Plain, cycle: Cycle) -> asyncio.Future[Answer] | None:
         """Has the picture of a request read; when the future is done the answer is written. None: it is for the app."""
-        body = asked.body
-        picture = None if body is None else _picture(asked, body)
-        if body is None or picture is None or not is_small(picture) or traces.provided():
+        picture = _picture(asked)
+        if picture is None or not is_small(picture) or traces.provided():
             return None
         loaded = self._state.registry.take()
         if loaded is None:
@@ -78,8 +77,8 @@ class Express:
         self._state.metrics.in_flight.inc()
         since, held = time.perf_counter(), 0
         try:
-            self.door.gate.hold(len(body))
-            held = len(body)
+            self.door.gate.hold(asked.length)
+            held = asked.length
             future = loaded.model.batcher.submit(picture)
         except DigitsError as error:
             future = asyncio.get_running_loop().create_future()
@@ -143,8 +142,8 @@ class Express:
         cycle.on_response()
 
 
-def _picture(asked: Plain, body: bytes) -> bytes | None:
+def _picture(asked: Plain) -> bytes | None:
     """The picture that was sent; None where only the route can find it, or say what is wrong."""
-    if asked.path != PATH or asked.length > SMALL_BYTES:
+    if asked.path != PATH or asked.length > SMALL_BYTES or not asked.whole:
         return None
-    return plain_file(body, asked.content_type, "image") if asked.kind == FORM else body
+    return plain_file(asked.body, asked.content_type, "image") if asked.kind == FORM else asked.body

@@ -17,7 +17,7 @@ _BY_THE_PARSER = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"trace
 
 
 class Plain(NamedTuple):
-    """A POST with a body of `length` bytes; `body` is None where they are not all here yet.
+    """A POST with a body of `length` bytes, which `data` holds after its first `head` bytes.
 
     `content_type` is as it was sent, empty where it was not; `kind` is what the routes call it.
     """
@@ -26,7 +26,18 @@ class Plain(NamedTuple):
     content_type: str
     kind: str
     length: int
-    body: bytes | None
+    head: int
+    data: bytes
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the body is here."""
+        return len(self.data) == self.head + self.length
+
+    @property
+    def body(self) -> bytes:
+        """What is here of it, in a copy."""
+        return self.data[self.head :]
 
 
 def plain(data: bytes) -> Plain | None:
@@ -48,12 +59,11 @@ def plain(data: bytes) -> Plain | None:
         or not _LENGTH.fullmatch(given)
     ):
         return None
-    length, here = int(given), len(data) - head.end()
-    if here > length:
+    length = int(given)
+    if len(data) > head.end() + length:
         return None
-    body = data[head.end() :] if here == length else None
     content_type = fields.get(b"content-type", b"").decode("ascii")
-    return Plain(head[1].decode("ascii"), content_type, kind_of(content_type), length, body)
+    return Plain(head[1].decode("ascii"), content_type, kind_of(content_type), length, head.end(), data)
 
 
 def kind_of(content_type: str) -> str:

@@ -132,7 +132,7 @@ class Protocol(Connection):
         asked = plain(data)
         if asked is None or not express.door.knows(asked):
             return False
-        if asked.body is None and asked.length <= SMALL_BYTES:
+        if not asked.whole and asked.length <= SMALL_BYTES:
             return False  # the rest will be here in a moment
         try:
             express.door.check(asked.path, asked.length)
@@ -152,16 +152,16 @@ class Protocol(Connection):
     def _turn_away(self, asked: Plain, error: Overloaded) -> None:
         identity = new_request_id()
         own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
-        if asked.body is None:
+        if not asked.whole:
             own += b"connection: close\r\n"
         self.transport.write(STATUS_LINE[error.status] + own + refusal(error, asked.path, identity))
         note_busy(self._state.metrics, asked.path, identity, self.loop.time() - self._active)
         self._stop_clock()
-        if asked.body is None:  # it may come, but nobody wants it
+        if asked.whole:
+            self.on_response_complete()
+        else:  # what comes is not looked at
             self._broken = True
             self.linger()
-        else:
-            self.on_response_complete()
 
     def _refuse(self, error: RequestError) -> None:
         """Takes no more. Answers `error` only where no other answer is on its way: that one is given first."""

@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.shortcut import Shortcut
 from tests.service.checks import FORM, JSON, RAW, at_rest, part, until
 from tests.service.fakes import BLANK, ONE, ZERO, FakeModel, one, png
-from tests.service.live import GOOD, connect, read_one, serving
+from tests.service.live import GOOD, connect, read_all, read_one, serving, taken_apart
 
 OWN = ("x-request-id", "server-timing", "date")
 """Headers that no two answers share."""
@@ -137,12 +137,13 @@ def test_what_waits_behind_it_is_answered_in_its_turn(
     with connect(live[0]) as connection:
         connection.sendall(GOOD)
         time.sleep(0.1)
-        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" + GOOD)
+        last = GOOD.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" + last)
         time.sleep(0.1)
         assert asked == []
         model.gate.set()
-        bodies = [json.loads(read_one(connection)[2]) for _ in range(3)]
-    assert [body.get("digit") for body in bodies] == [1, None, 1]
+        answers = [taken_apart(answer) for answer in re.split(rb"(?=HTTP/1.1 )", read_all(connection))[1:]]
+    assert [(status, json.loads(body).get("digit")) for status, _, body in answers] == [(200, 1), (200, None), (200, 1)]
     assert asked == ["/healthz", "/v1/digit"]
     at_rest(live[1])
 
