@@ -23,6 +23,7 @@ from fastapi import FastAPI
 
 from service.errors import SettingsError
 from service.express import Express
+from service.model.memory import keep
 from service.model.version import Model
 from service.protocol import Protocol
 from service.settings import Settings
@@ -124,6 +125,7 @@ def holds(listening: socket.socket, workers: int) -> list[socket.socket]:
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serves until a signal ends it. Blocks."""
     gc.set_threshold(*COLLECT_AFTER)
+    keep()
     make_server(app).run(holds(listening, app.state.digits.settings.workers))
 
 
