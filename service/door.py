@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from starlette.routing import BaseRoute
 
 from service.errors import Overloaded
-from service.headers import complete
+from service.headers import complete, lines
 from service.model.cost import SMALL_BYTES
 from service.model.gate import Gate
 from service.plain import Plain, kind_of
@@ -34,9 +34,7 @@ PASSED = "passed"
 _ONE_LARGE = frozenset({"/v1/digit", "/v1/number"})
 """What has one picture as its body, so that the body's length says whether it is large."""
 
-_FIXED = b"".join(
-    name + b": " + value + b"\r\n" for name, value in complete([(b"content-type", MEDIA_TYPE.encode("ascii"))])
-)
+_FIXED = lines(complete([(b"content-type", MEDIA_TYPE.encode("ascii"))]))
 
 
 class Door:

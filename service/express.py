@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.door import Door
 from service.errors import DigitsError, Draining, PictureError
-from service.headers import complete
+from service.headers import complete, lines
 from service.model.cost import SMALL_BYTES, is_small
 from service.model.entries import Answer
 from service.model.table import Loaded
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/v1/digit"
 
-_FIXED = b"".join(name + b": " + value + b"\r\n" for name, value in complete([(b"content-type", b"application/json")]))
+_FIXED = lines(complete([(b"content-type", b"application/json")]))
 
 
 class Cycle:
@@ -125,8 +125,7 @@ class Express:
         except Exception:
             log.exception("POST %s failed", PATH)
         response = respond_to(error, PATH)
-        headers = b"".join(name + b": " + value + b"\r\n" for name, value in complete(response.raw_headers))
-        return error.status, headers, bytes(response.body)
+        return error.status, lines(complete(response.raw_headers)), bytes(response.body)
 
     def _write(self, cycle: Cycle, head: bytes, body: bytes) -> None:
         """As the server's own, in one piece."""
@@ -134,9 +133,8 @@ class Express:
         if not cycle.keep_alive or (self._state.draining and not followed):
             cycle.keep_alive = False
             head += b"connection: close\r\n"
-        own = b"".join(name + b": " + value + b"\r\n" for name, value in cycle.default_headers)
         cycle.response_started = cycle.response_complete = True
-        cycle.transport.write(head + own + b"\r\n" + body)
+        cycle.transport.write(head + lines(cycle.default_headers) + b"\r\n" + body)
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()

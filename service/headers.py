@@ -39,6 +39,11 @@ def complete(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     return found
 
 
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they are sent, each with its line's end."""
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+
+
 class SecurityHeaders:
     """Puts them on every answer, errors and files too."""
 

@@ -11,7 +11,7 @@ from service.connection import Connection
 from service.door import PASSED, refusal
 from service.errors import HeadersTooLarge, MalformedRequest, Overloaded, RequestError, RequestTimeout
 from service.express import Cycle, Express
-from service.headers import ALWAYS
+from service.headers import ALWAYS, lines
 from service.linger import LINGER_SECONDS, REFUSED, WHOLE, Lingering
 from service.model.cost import SMALL_BYTES
 from service.plain import Plain, plain
@@ -151,7 +151,7 @@ class Protocol(Connection):
 
     def _turn_away(self, asked: Plain, error: Overloaded) -> None:
         identity = new_request_id()
-        own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
+        own = lines(self.server_state.default_headers)
         if not asked.whole:
             own += b"connection: close\r\n"
         self.transport.write(STATUS_LINE[error.status] + own + refusal(error, asked.path, identity))
@@ -193,8 +193,7 @@ class Protocol(Connection):
             *ALWAYS,
             (b"connection", b"close"),
         ]
-        lines = [*(name + b": " + value for name, value in headers), b"", b""]
-        self.transport.write(STATUS_LINE[error.status] + b"\r\n".join(lines) + bytes(response.body))
+        self.transport.write(STATUS_LINE[error.status] + lines(headers) + b"\r\n" + bytes(response.body))
         since = self._since if self._begun else self._active
         note_refused(self._state.metrics, error.status, self.loop.time() - since)
         request_id.reset(token)

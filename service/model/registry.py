@@ -69,7 +69,7 @@ class Registry:
         try:
             yield loaded.model
         finally:
-            self._table.release(loaded)
+            self.give_back(loaded)
 
     def take(self) -> Loaded | None:
         """The default, in use until `give_back`; None where `using` would wait, or raise."""

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+
+from trainer.manifest import Thresholds
+from trainer.measure import Evaluation, assess
 
 _VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -72,3 +76,13 @@ def parse() -> Callable[[str], Page]:
         return page
 
     return parse
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    random = np.random.default_rng(5)
+    labels = np.repeat(np.arange(10), 30)
+    scores = 3.0 * np.eye(10)[labels] + random.normal(size=(300, 10))
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    digit = random.uniform(0.3, 1.0, 300)
+    return assess(probabilities.astype(np.float32), digit.astype(np.float32), labels, Thresholds(0.8, 0.5))

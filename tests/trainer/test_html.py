@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainer import html
+from trainer import figures, html
 from trainer.curves import training
+from trainer.measure import Evaluation
+from trainer.sections import calibration
 
 Parse = Callable[[str], Any]
 
@@ -50,3 +53,17 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(OSError, match="No space"):
         html.write(path, "second")
     assert [(entry.name, entry.read_text()) for entry in path.parent.iterdir()] == [("index.html", "first")]
+
+
+def test_charts_take_the_pages_colours(evaluation: Evaluation) -> None:
+    svg = figures.reliability_diagram("one", evaluation.reliability)
+    assert svg.startswith('<svg role="img" aria-label="Reliability diagram')
+    assert "var(--one)" in svg
+    assert not set(re.findall(r"#[0-9a-f]{6}\b", svg)) - {"#ffffff", "#000000"}
+    assert "2026" not in svg  # no date
+    assert len(svg) < 40_000
+
+
+def test_many_data_sets_may_share_a_page(evaluation: Evaluation, parse: Parse) -> None:
+    parts = [calibration(evaluation, name) for name in ("clean", "blurred")]
+    assert len(parse(html.page("Two", "", parts)).all("svg")) == 2

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer import figures, html
+from trainer import html
 from trainer.curves import training
 from trainer.errors import DataError
 from trainer.manifest import Thresholds
 from trainer.measure import Evaluation, SetScore, assess, assess_refusals
 from trainer.report import evaluation_report, model_card
-from trainer.sections import calibration
 from trainer.served import load_served
 
 Parse = Callable[[str], Any]
@@ -33,16 +31,6 @@ HISTORY = [
     }
     for i in range(1, 5)
 ]
-
-
-@pytest.fixture
-def evaluation() -> Evaluation:
-    random = np.random.default_rng(5)
-    labels = np.repeat(np.arange(10), 30)
-    scores = 3.0 * np.eye(10)[labels] + random.normal(size=(300, 10))
-    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    digit = random.uniform(0.3, 1.0, 300)
-    return assess(probabilities.astype(np.float32), digit.astype(np.float32), labels, Thresholds(0.8, 0.5))
 
 
 @pytest.fixture
@@ -239,17 +227,3 @@ def test_everything_right_and_everything_refused(manifest: dict[str, Any], parse
         page = parse(evaluation_report(manifest, e, np.zeros((10, 28, 28), np.uint8), "78"))
         assert "every picture was read right" in page.text
         assert "nan" not in page.text
-
-
-def test_charts_take_the_pages_colours(evaluation: Evaluation) -> None:
-    svg = figures.reliability_diagram("one", evaluation.reliability)
-    assert svg.startswith('<svg role="img" aria-label="Reliability diagram')
-    assert "var(--one)" in svg
-    assert not set(re.findall(r"#[0-9a-f]{6}\b", svg)) - {"#ffffff", "#000000"}
-    assert "2026" not in svg  # no date
-    assert len(svg) < 40_000
-
-
-def test_many_data_sets_may_share_a_page(evaluation: Evaluation, parse: Parse) -> None:
-    parts = [calibration(evaluation, name) for name in ("clean", "blurred")]
-    assert len(parse(html.page("Two", "", parts)).all("svg")) == 2
