@@ -118,7 +118,11 @@ def holds(listening: socket.socket, workers: int) -> list[socket.socket]:
 
     When thousands come at once they would wait for seconds, where nobody sees them who could refuse them. Several workers have
     fewer each, so that none takes more than its share.
+
+    Whether a socket blocks is shared with whoever else has it, and Python's `dup` sets it anew: were it not set here, a worker
+    that starts would make those that serve wait in `accept`, and answer nobody.
     """
+    listening.setblocking(False)
     return [listening, *(listening.dup() for _ in range(ACCEPTED // workers**2 - 1))]
 
 

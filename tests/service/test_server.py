@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from service.errors import SettingsError
 from service.protocol import Protocol
-from service.server import ACCEPTED, bind, url_of
+from service.server import ACCEPTED, bind, holds, url_of
 from service.settings import Settings
 from tests.service.checks import RAW, until
 from tests.service.fakes import ONE, FakeModel
@@ -183,6 +185,18 @@ def test_an_address_that_is_taken_is_told_in_one_line(published: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
             bind(Settings(artifacts=published, port=port))
+
+
+def test_a_worker_that_starts_does_not_make_those_that_serve_wait_for_connections(published: Path) -> None:
+    with bind(Settings(artifacts=published, port=0)) as serving_one:
+        serving_one.setblocking(False)  # as an event loop does
+        with socket.socket(fileno=os.dup(serving_one.fileno())) as starting_one:  # as it comes to another process
+            held = holds(starting_one, workers=2)
+            blocks = os.get_blocking(serving_one.fileno())
+            for each in held[1:]:
+                each.close()
+    assert len(held) == 4
+    assert not blocks
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
