@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks import strings
+from benchmarks import scenes, strings
 from benchmarks.scores import Counts
 from benchmarks.sets import chosen, mnist_arrays
 from trainer import metrics
 
-STRINGS, LINES = 2_000, 1_000
-"""Pictures in the sets of synthetic strings and of synthetic lines on paper."""
+STRINGS, LINES, NOTES = 2_000, 1_000, 500
+"""Pictures in the sets of synthetic strings, of synthetic lines on paper, and of such on notes on a table."""
 
+NOTES_NAME = "MNIST lines, notes on a table"
 HEAD = (
     f"{'numbers':42} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
     f"{'distance':>8} {'ECE':>7} {'95 % interval':>18}"
@@ -50,7 +52,7 @@ def number_folders(root: Path, limit: int | None, only: str | None) -> Iterator[
 
 
 def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
-    """Strings of MNIST's test digits, dark on light, and one to four such lines on synthetic paper.
+    """Strings of MNIST's test digits, dark on light, one to four such lines on synthetic paper, one to three on notes on a table.
 
     A string is of the kind `touching` where some neighbours have no free column between them.
     """
@@ -63,6 +65,17 @@ def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple
             continue
         pages = [make(images, labels, np.random.default_rng([seed, place])) for place in chosen(count, limit)]
         yield name, [NumberSample(p.picture, p.text, p.ground or ("apart" if p.apart else "touching")) for p in pages]
+    if not only or only in NOTES_NAME:
+        yield NOTES_NAME, [_note(images, labels, place) for place in chosen(NOTES, limit)]
+
+
+def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int) -> NumberSample:
+    random = np.random.default_rng([12, place])
+    table = scenes.drawn_table(random)
+    page = strings.on_paper(images, labels, random, lines=(1, 3), digits=(1, 8), margin=scenes.MARGIN)
+    return NumberSample(
+        lambda: scenes.on_table(page.picture, np.random.default_rng([13, place]), table=table), page.text, table
+    )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from benchmarks.surface import Colour, Floats, Pen
 
 Ground = Literal["plain", "ruled", "squared", "blackboard", "card"]
 GROUNDS: tuple[Ground, ...] = ("plain", "ruled", "squared", "blackboard", "card")
+MARGIN = 0.3, 1.6
 _SHARES = (0.52, 0.15, 0.15, 0.1, 0.08)
 _INKED = 0.4  # share of cover at which a pixel counts as ink
 
@@ -49,7 +50,7 @@ def photograph(
     *,
     scale: float,
     unit: float = 20.0,
-    margin: tuple[float, float] = (0.3, 1.6),
+    margin: tuple[float, float] = MARGIN,
     ground: Ground | None = None,
     pitch: float | None = None,
 ) -> Photo:

@@ -15,14 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import harsh
+from benchmarks import harsh, scenes
 from benchmarks.paper import Part, drawn_ground, photograph
 from trainer.corruptions import KINDS, corrupt
 
 MNIST = "MNIST test"
 PAPER = "MNIST test on synthetic paper"
 HARSH = "MNIST test, harsh photographs"
-_ONE_IN = 4  # of the test pictures, of which a photograph is taken
+TABLE = "MNIST test, notes on a table"
+_ONE_IN, _NOTE_ONE_IN = 4, 20  # of the test pictures, of which a harsh photograph is taken, and one of a note
 _SCALES = (1.5, 8.0)  # times MNIST's own size: digits 30 to 160 pixels high
 _SMALL, _BOX = 16, 20
 
@@ -115,7 +116,7 @@ def mnist_arrays(root: Path) -> tuple[Grey, Grey]:
 
 def mnist_test(root: Path) -> Iterator[tuple[str, list[Sample]]]:
     """MNIST's test set as PNG: as it is, then in the forms in which digits come out of drawing programs, forms and scans, on
-    synthetic paper, and a fourth of it in harsh photographs.
+    synthetic paper, a fourth of it in harsh photographs, and a twentieth on notes on a table.
     """
     images, labels = mnist_arrays(root)
     forms: dict[str, Callable[[Grey], Grey]] = {
@@ -129,6 +130,8 @@ def mnist_test(root: Path) -> Iterator[tuple[str, list[Sample]]]:
         yield name, [Sample(partial(_formed, form, i), int(n)) for i, n in zip(images, labels, strict=True)]
     yield PAPER, [_on_paper(image, int(labels[place]), place) for place, image in enumerate(images)]
     yield HARSH, [_harsh(images[place], int(labels[place]), place) for place in range(0, len(images), _ONE_IN)]
+    notes = range(_NOTE_ONE_IN // 2, len(images), _NOTE_ONE_IN)
+    yield TABLE, [_on_table(images[place], int(labels[place]), place) for place in notes]
 
 
 def mnist_corrupted(root: Path) -> Iterator[tuple[str, list[Sample]]]:
@@ -177,6 +180,22 @@ def _on_paper(image: Grey, label: int, place: int) -> Sample:
 def _harsh(image: Grey, label: int, place: int) -> Sample:
     picture, kind = harsh.photograph(image, np.random.default_rng([8, place]))
     return Sample(_png(picture), label, kind)
+
+
+def _on_table(image: Grey, label: int, place: int) -> Sample:
+    random = np.random.default_rng([10, place])
+    ground, scale, table = (
+        drawn_ground(random),
+        float(np.exp(random.uniform(*np.log(_SCALES)))),
+        scenes.drawn_table(random),
+    )
+
+    def draw() -> bytes:
+        random = np.random.default_rng([11, place])
+        note = photograph([Part(image)], random, scale=scale, ground=ground, margin=scenes.MARGIN)
+        return scenes.on_table(note.picture, random, table=table)
+
+    return Sample(draw, label, table)
 
 
 def _png(image: Grey) -> bytes:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.paper import Ground, Part, photograph
+from benchmarks.paper import MARGIN, Ground, Part, photograph
 
 SIDE = 28
 DIGITS = (2, 8)
@@ -99,8 +99,12 @@ def on_paper(
     lines: tuple[int, int] = LINES,
     digits: tuple[int, int] = DIGITS,
     ground: Ground | None = None,
+    margin: tuple[float, float] = MARGIN,
 ) -> Page:
-    """One to four strings below one another on a synthetic photograph; of five lines one has its thousands parted."""
+    """One to four strings below one another on a synthetic photograph; of five lines one has its thousands parted.
+
+    `margin`: see `paper.photograph`.
+    """
     count = int(random.integers(lines[0], lines[1] + 1))
     written = [
         string(images, labels, random, digits=digits, separated=bool(random.random() < 0.2)) for _ in range(count)
@@ -111,6 +115,6 @@ def on_paper(
         Part(line.ink, random.uniform(-6, 6) - (line.ink.shape[1] if flush_right else 0), place * pitch)
         for place, line in enumerate(written)
     ]
-    photo = photograph(parts, random, scale=random.uniform(1.3, 4.5), ground=ground, pitch=pitch)
+    photo = photograph(parts, random, scale=random.uniform(1.3, 4.5), margin=margin, ground=ground, pitch=pitch)
     text = "\n".join(line.text for line in written)
     return Page(photo.picture, text, all(line.apart for line in written), photo.ground)

@@ -20,6 +20,7 @@ from benchmarks.scores import score
 from benchmarks.sets import (
     HARSH,
     PAPER,
+    TABLE,
     Sample,
     UnknownGroup,
     chosen,
@@ -113,7 +114,7 @@ def opened(sample: Sample) -> NDArray[np.uint8]:
 def test_mnist_is_sent_plain_in_other_forms_and_corrupted(tmp_path: Path) -> None:
     write_idx(tmp_path, 1, 20)
     sets = dict(mnist_test(tmp_path))
-    plain, large, cut, tiny, levels, paper, photographs = sets.values()
+    plain, large, cut, tiny, levels, paper, photographs, notes = sets.values()
     images = np.stack([opened(sample) for sample in plain])
     assert images.shape == (20, 28, 28)
     assert opened(large[0]).shape == (196, 196)
@@ -124,9 +125,11 @@ def test_mnist_is_sent_plain_in_other_forms_and_corrupted(tmp_path: Path) -> Non
     assert {opened(sample).shape for sample in tiny} == {(16, 16)}
     assert opened(tiny[0]).mean() * 16**2 / 20**2 * 400 / 256 == pytest.approx(images[0].sum() / 400, rel=0.02)
     np.testing.assert_array_equal(opened(levels[3]), 255 * (images[3] >= 128))
-    assert list(sets)[-2:] == [PAPER, HARSH]
+    assert list(sets)[-3:] == [PAPER, HARSH, TABLE]
     assert encoded(paper[7]) == encoded(paper[7])
     assert [sample.label for sample in photographs] == [n % 10 for n in range(0, 20, 4)]
+    assert [sample.label for sample in notes] == [0]  # of the eleventh picture
+    assert min(opened(notes[0]).shape[:2]) > 300
     assert [sample.label for sample in paper] == [n % 10 for n in range(20)]
     spoilt = dict(mnist_corrupted(tmp_path))
     assert tuple(spoilt) == KINDS
@@ -196,6 +199,7 @@ def test_the_table(dev: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "MNIST test, two grey levels",
         "MNIST test on synthetic paper",
         "MNIST test, harsh photographs",
+        "MNIST test, notes on a table",
         "doodles",
         "scans",
         "set",

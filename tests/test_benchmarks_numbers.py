@@ -93,7 +93,7 @@ def test_sets_of_numbers_are_those_with_labels_of_several_digits(data: Path) -> 
     assert [len(samples) for _, samples in number_folders(data / "dev", 1, "cheq")] == [1]
     assert not list(number_folders(data / "dev", None, "strings"))
     sets = dict(synthetic(data / "mnist", 4, None))
-    assert [len(samples) for samples in sets.values()] == [4, 4]
+    assert [len(samples) for samples in sets.values()] == [4, 4, 4]
     assert sets == dict(synthetic(data / "mnist", 4, None))
     assert not list(synthetic(data / "mnist", 4, "cheques"))
 
@@ -131,6 +131,7 @@ def test_the_table(data: Path, serve: Callable[[Respond], None], capsys: pytest.
         "cheques",
         "MNIST strings",
         "MNIST lines on synthetic paper",
+        "MNIST lines, notes on a table",
     ]
     assert rows["cheques"][:4] == ["2", "100.00%", "100.00%", "100.00%"]
     assert rows["MNIST strings"][1] == "0.00%"

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import large, reading, rubbish, strings
+from benchmarks import large, reading, rubbish, scenes, strings
 from benchmarks.paper import GROUNDS, Ground, Part, photograph
 from trainer.pens import draw_digits
 
@@ -61,6 +61,26 @@ def test_photographs_differ_in_ground_pen_and_format() -> None:
     assert {photo.ground for photo in photos} == set(GROUNDS)
     assert {photo.pen for photo in photos} == {"black", "blue", "red", "pencil", "chalk", "white"}
     assert {photo.picture[:2] for photo in photos} == {b"\xff\xd8", b"\x89P"}
+
+
+@pytest.mark.parametrize("table", scenes.TABLES)
+def test_a_note_lies_on_a_table(table: scenes.Table) -> None:
+    note = photograph(
+        [Part(IMAGES[5])], np.random.default_rng(1), scale=4, ground="plain", margin=scenes.MARGIN
+    ).picture
+    one, same, other = (scenes.on_table(note, np.random.default_rng(seed), table=table) for seed in (1, 1, 2))
+    assert one == same != other
+    assert 900 <= max(grey(one).shape) <= 1800  # less where the note runs out of the picture
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_note_that_runs_out_of_the_picture_does_so_on_one_side(side: int) -> None:
+    corners = np.array([(30, 20), (170, 24), (166, 84), (34, 80)], np.float32)
+    scene = np.zeros((100, 200, 3), np.float32)
+    cv2.fillConvexPoly(scene, corners.astype(np.int32), (255, 255, 255))
+    cut = scenes._running_out(scene, corners, side, np.random.default_rng(0))
+    edges = [cut[:, 0], cut[:, -1], cut[0], cut[-1]]
+    assert [bool(edge.any()) for edge in edges] == [place == side for place in range(4)]
 
 
 def test_a_part_without_ink_has_an_empty_box() -> None:

@@ -23,6 +23,7 @@ from service.model.cost import effort_of
 from service.model.entries import Doubtful, Entry, NumberAnswer, Opinions, Questions, Second, waited
 from service.model.queue import PUT_AWAY, Queue
 from service.reading.glance import glance
+from service.reading.looks import SeenPage
 from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
 from service.reading.texts import SecondOpinions
@@ -87,23 +88,22 @@ class Numbers:
         size = min(effort, LARGEST_PAGE) * BYTES_OF_A_PIXEL + prepared.questions.nbytes
         gate.let_go(-size)
         try:
-            glimpsed = await self._ask(glance(prepared))
-            if len(glimpsed.named):
-                prepared = await _beside(
-                    self._conclusions, functools.partial(self._reader.glanced, prepared, glimpsed.named)
-                )
-            first = await self._ask(prepared.questions)
-            look = functools.partial(self._reader.first_look, prepared, first.named)
-            seen = await _beside(self._conclusions, look)
+            seen, seconds = await self._look(prepared)
+            if seen.doubted:
+                prepare = functools.partial(self._reader.prepare_sheet, picture, prepared)
+                sheet = await _beside(self._conclusions, prepare)
+                if sheet is not None:
+                    on_sheet, more = await self._look(sheet)
+                    seen, seconds = seen.likelier(on_sheet), seconds + more
             further = await self._ask(seen.questions)
             name = functools.partial(self._reader.name_lines, seen, further.named)
             named = await _beside(self._conclusions, name)
-            opinions, seconds = await self._ask_alone(named.doubtful)
+            opinions, alone = await self._ask_alone(named.doubtful)
             conclude = functools.partial(
                 self._reader.conclude_number,
                 named,
                 opinions,
-                model_seconds=glimpsed.seconds + first.seconds + further.seconds + seconds,
+                model_seconds=seconds + further.seconds + alone,
                 explain=explain,
             )
             return await _beside(self._conclusions, conclude)
@@ -116,6 +116,16 @@ class Numbers:
         prepared = self._reader.prepare_number(picture)
         self._queue.gate.decoded(effort, time.perf_counter() - started)
         return prepared
+
+    async def _look(self, prepared: PreparedNumber) -> tuple[SeenPage, float]:
+        """The first look at a page, and the seconds that the model took over it."""
+        glimpsed = await self._ask(glance(prepared))
+        if len(glimpsed.named):
+            glanced = functools.partial(self._reader.glanced, prepared, glimpsed.named)
+            prepared = await _beside(self._conclusions, glanced)
+        first = await self._ask(prepared.questions)
+        look = functools.partial(self._reader.first_look, prepared, first.named)
+        return await _beside(self._conclusions, look), glimpsed.seconds + first.seconds
 
     async def _ask(self, tiles: NDArray[np.uint8]) -> Opinions:
         """The model's opinions of uint8 `[N, 32, W]`. The next entry is queued when the one before it is answered."""

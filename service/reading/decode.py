@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -21,6 +21,7 @@ _MAX_RLE_PIXELS = 1_000_000  # of a BMP with run lengths
 _SMALL_WEBP = 1_000_000  # pixels up to which Pillow decodes it, for several times their memory
 ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
 
+_COLOURED = ("RGB", "YCbCr", "CMYK", "P", "LAB", "HSV")
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112
 _TELL_ORIENTATION = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where Pillow looks for it
@@ -39,25 +40,44 @@ T = TypeVar("T", np.uint8, np.uint16, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A decoded picture, upright: `grey` at working resolution, `width` and `height` of the picture itself."""
+    """A decoded picture, upright: `grey` at working resolution, `width` and `height` of the picture itself.
+
+    `area`: the part of the picture that `grey` shows; None: all of it.
+    """
 
     grey: Grey
     width: int
     height: int
+    area: Box | None = None
 
     def reduced(self, working_size: int) -> Page:
-        """The same picture at no more than `working_size` pixels on the longer side of `grey`."""
+        """The same at no more than `working_size` pixels on the longer side of `grey`."""
         grey = _reduced(self.grey, working_size)
-        return self if grey is self.grey else Page(grey, self.width, self.height)
+        return self if grey is self.grey else replace(self, grey=grey)
+
+    def part(self, grey: Grey, box: Box) -> Page:
+        """The part of the picture in `box`, in pixels of this page's `grey`; the part's own `grey` is as large as that."""
+        return replace(self, grey=grey, area=self.full_size_box(box))
 
     def full_size_box(self, box: Box) -> Box:
         """`box` in pixels of the picture where it is given in pixels of `grey`."""
         rows, columns = self.grey.shape
-        if (columns, rows) == (self.width, self.height):
-            return box
-        left, right = (round(x * self.width / columns) for x in (box.x, box.x + box.width))
-        top, bottom = (round(y * self.height / rows) for y in (box.y, box.y + box.height))
+        area = self.area or Box(0, 0, self.width, self.height)
+        left, right = (area.x + round(x * area.width / columns) for x in (box.x, box.x + box.width))
+        top, bottom = (area.y + round(y * area.height / rows) for y in (box.y, box.y + box.height))
         return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+    def on_whole(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A mask of `grey` as one of the whole picture, at the same resolution: nothing is around a part."""
+        if self.area is None:
+            return mask
+        across, down = mask.shape[1] / self.area.width, mask.shape[0] / self.area.height
+        rows, columns = round(self.height * down), round(self.width * across)
+        whole = np.zeros((max(rows, mask.shape[0]), max(columns, mask.shape[1])), np.uint8)
+        top = min(round(self.area.y * down), whole.shape[0] - mask.shape[0])
+        left = min(round(self.area.x * across), whole.shape[1] - mask.shape[1])
+        whole[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        return whole
 
 
 def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_SIZE) -> Page:
@@ -102,6 +122,31 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise DamagedPicture(f"The {kind} picture is damaged: it cannot be decoded to its end.") from error
     return Page(grey, *((height, width) if orientation in (5, 6, 7, 8) else (width, height)))
+
+
+def decode_colours(picture: bytes | Grey, max_pixels: int, size: int) -> NDArray[np.uint8] | None:
+    """The colours of a picture that `decode` can decode, uint8 `[height, width, 3]` in red, green and blue, upright.
+
+    The longer side has `size` pixels or some more, up to twice as many, unless the picture has fewer. None: it is grey, or it is
+    transparent in places. Raises as `decode`.
+    """
+    kind = None if isinstance(picture, np.ndarray) else _format_of(picture)
+    if kind is None or isinstance(picture, np.ndarray):
+        return None
+    try:
+        with _opened(picture, kind, max_pixels) as image:
+            if image.mode not in _COLOURED or "transparency" in image.info:
+                return None
+            if kind == "JPEG":
+                image.draft("RGB", (size, size))
+            image.load()
+            orientation = 1 if kind in ("BMP", "GIF", "TIFF") else _orientation(image)
+            colours = np.asarray(_coarser(image.convert("RGB"), size), np.uint8)
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        raise DamagedPicture(f"The {kind} picture is damaged: it cannot be decoded to its end.") from error
+    return _upright(colours, orientation)
 
 
 def _opened(picture: bytes, kind: str, max_pixels: int) -> Image.Image:
@@ -216,8 +261,8 @@ def _reduced(values: NDArray[T], working_size: int) -> NDArray[T]:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), values.dtype)
 
 
-def _upright(grey: Grey, orientation: int) -> Grey:
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     mirrored, turns = _TURNS.get(orientation, (0, 0))
     if mirrored:
-        grey = np.fliplr(grey)
-    return np.ascontiguousarray(np.rot90(grey, turns)) if turns or mirrored else grey
+        pixels = np.fliplr(pixels)
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns or mirrored else pixels

@@ -33,9 +33,11 @@ class Strip:
     to_page: NDArray[np.float64]
 
 
-def find_lines(page: PageInk) -> list[Strip]:
-    """The page's lines from top to bottom. Large writing is made smaller: what follows costs no more for it, and needs no more."""
-    marks = marks_of(page.mask)
+def find_lines(page: PageInk, marks: Marks) -> list[Strip]:
+    """The page's lines from top to bottom; `marks`: of its mask.
+
+    Large writing is made smaller: what follows costs no more for it, and needs no more.
+    """
     if not 2 <= len(marks.x) <= _MOST_SPECKS:
         return []
     size = typical_height(marks, np.arange(1, len(marks.x)))

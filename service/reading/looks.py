@@ -21,6 +21,11 @@ _SIZES = (0.85, 0.92, 1.09, 1.18)  # of the digits' height: what a line is taken
 _SURE = 0.98  # a digit, on average: a line that is surer is not looked at again
 _HOPELESS = 0.4  # the same of a line that is none of digits
 _MOST_TILES = 64  # of further looks at a page, the least sure lines first
+_FEW = 3  # digits
+_DOUBTED, _LIKELY = (
+    0.9,
+    0.8,
+)  # a digit, on average: a page with a line less sure is doubted; from which on a line speaks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,21 @@ class SeenPage:
     prepared: PreparedNumber
     lines: tuple[SeenLine, ...]
     questions: NDArray[np.uint8]
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the page may be a sheet on a table: an outline is seen, or little is read, or something that is not sure."""
+        said = [line.text for line in self.lines if line.text.certainty >= _HOPELESS]
+        few = sum(len(text.digits) for text in said) <= _FEW
+        return self.prepared.outlined or few or min(text.certainty for text in said) < _DOUBTED
+
+    def likelier(self, other: SeenPage) -> SeenPage:
+        """Of two ways to see a picture the one with more digits that are sure, and fewer that are not."""
+        return other if other._worth() > self._worth() else self
+
+    def _worth(self) -> float:
+        texts = [line.text for line in self.lines if line.text.certainty >= _HOPELESS]
+        return sum(len(text.digits) * (text.certainty - _LIKELY) for text in texts)
 
 
 def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: Thresholds) -> SeenPage:

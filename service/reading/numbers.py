@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.decode import Page, decode
+from service.reading.decode import Page, decode, decode_colours
 from service.reading.lines import Strip, find_lines
-from service.reading.page import PageInk, page_ink
+from service.reading.page import page_ink
+from service.reading.rows import marks_of
+from service.reading.sheet import THUMB, is_roomy, sheet_of
 from service.reading.tiles import HEIGHT, TILE, LinePicture, line_picture, tiles, tiles_of
 from service.reading.types import Grey
 
@@ -18,6 +21,7 @@ from service.reading.types import Grey
 COARSE_SIZE, WORKING_SIZE = 640, 2000
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 _LOWEST = 4  # pixels: in fewer no digit can be told from another; enlarged they would be work without end
+_OUTLINE = 1 / 3  # of the longer side: a mark that spans more is no digit, unless digits fill the picture
 _MOST_TILES = 1_000  # a page with more is a texture: one full of digits that are just legible has fewer
 
 
@@ -25,7 +29,8 @@ _MOST_TILES = 1_000  # a page with more is a texture: one full of digits that ar
 class PreparedNumber:
     """A page on its way to the model. `questions` uint8 `[N, 32, TILE]`: the tiles of all `lines`, one after the other.
 
-    `mask` uint8 of 0 and 1: the ink at working resolution; None: there is none.
+    `mask` uint8 of 0 and 1: the ink at working resolution; None: there is none. `decoded`: the page at the resolution that it was
+    decoded to. `outlined`: some ink may be the outline of a sheet.
     """
 
     page: Page
@@ -34,34 +39,67 @@ class PreparedNumber:
     questions: NDArray[np.uint8]
     decode_seconds: float
     ink_seconds: float
+    decoded: Page
+    outlined: bool
 
 
 def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
     """Everything before the model. Raises `PictureError`."""
     started = time.perf_counter()
     page = decode(picture, max_pixels, WORKING_SIZE)
-    decoded = time.perf_counter()
+    return _prepared(page, time.perf_counter() - started)
+
+
+def prepare_sheet(picture: bytes | Grey, whole: PreparedNumber, max_pixels: int) -> PreparedNumber | None:
+    """The same of the sheet alone that is a part of the picture; `whole`: all of it. None where no sheet is seen."""
+    started = time.perf_counter()
+    if not is_roomy(whole.decoded):
+        return None
+    sheet = sheet_of(whole.decoded, decode_colours(picture, max_pixels, THUMB))
+    if sheet is None:
+        return None
+    found = time.perf_counter() - started
+    prepared = _prepared(sheet, whole.decode_seconds)
+    return replace(prepared, ink_seconds=whole.ink_seconds + found + prepared.ink_seconds)
+
+
+def _prepared(decoded: Page, decode_seconds: float) -> PreparedNumber:
+    started = time.perf_counter()
+    page = decoded
     coarse = page.reduced(COARSE_SIZE)
-    found, strips = _look(coarse.grey)
-    if coarse is not page and min((strip.height for strip in strips), default=0) < _LEGIBLE:
-        found, strips = _look(page.grey)
+    found = _look(coarse.grey)
+    if coarse is not page and min((strip.height for strip in found.strips), default=0) < _LEGIBLE:
+        found = _look(page.grey)
     else:
         page = coarse
-    strips = [strip for strip in strips if strip.height >= _LOWEST]
+    strips = [strip for strip in found.strips if strip.height >= _LOWEST]
     if sum(tiles_of(strip) for strip in strips) > _MOST_TILES:
         strips = []
     lines = tuple((strip, line_picture(strip)) for strip in strips)
     asked = [np.zeros((0, HEIGHT, TILE), np.uint8), *(tiles(picture) for _, picture in lines)]
     return PreparedNumber(
         page,
-        found.mask if found else None,
+        found.mask,
         lines,
         np.concatenate(asked),
-        decoded - started,
-        time.perf_counter() - decoded,
+        decode_seconds,
+        time.perf_counter() - started,
+        decoded,
+        found.outlined,
     )
 
 
-def _look(grey: Grey) -> tuple[PageInk | None, list[Strip]]:
-    found = page_ink(grey)
-    return found, find_lines(found) if found else []
+@dataclass(frozen=True, slots=True)
+class _Look:
+    mask: NDArray[np.uint8] | None = None
+    strips: Sequence[Strip] = ()
+    outlined: bool = False
+
+
+def _look(grey: Grey) -> _Look:
+    ink = page_ink(grey)
+    if ink is None:
+        return _Look()
+    marks = marks_of(ink.mask)
+    spans = np.maximum(marks.w[1:], marks.h[1:])
+    return _Look(ink.mask, find_lines(ink, marks), bool(spans.max(initial=0) > _OUTLINE * max(grey.shape)))

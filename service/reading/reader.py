@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from service.errors import NoNumbers
 from service.reading import crosscheck, png
 from service.reading.clean import find_clean
-from service.reading.decode import decode
+from service.reading.decode import Page, decode, decode_colours
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.glance import glance, glanced
 from service.reading.ink import ROOMY, find_digit
 from service.reading.looks import SeenPage, first_look
 from service.reading.normalise import normalise
-from service.reading.numbers import PreparedNumber, prepare_number
+from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet
+from service.reading.sheet import THUMB, is_roomy, sheet_of
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
 from service.reading.types import (
+    Box,
     DigitReading,
     Grey,
     NameColumns,
@@ -55,13 +57,27 @@ class Reader:
         started = time.perf_counter()
         page = decode(picture, self._max_pixels)
         decoded = time.perf_counter()
+        roomy = is_roomy(page)
+        seen = self._likeliest(page, ask=roomy)
+        if roomy and (seen is None or seen.digit_probability < self._thresholds.digit_probability):
+            sheet = sheet_of(page, decode_colours(picture, self._max_pixels, THUMB))
+            on_sheet = None if sheet is None else self._likeliest(sheet, ask=True)
+            if on_sheet is not None and (seen is None or on_sheet.digit_probability > seen.digit_probability):
+                seen = on_sheet
+        seconds = time.perf_counter() - decoded
+        if seen is None:
+            return Prepared(None, None, decoded - started, seconds)
+        return Prepared(seen.normalised, seen.box, decoded - started, seconds)
+
+    def _likeliest(self, page: Page, *, ask: bool) -> _Seen | None:
+        """The digit in the picture; the model is asked where there are several to choose from, or where `ask` says so."""
         found = find_digit(page.grey)
         if not found:
-            return Prepared(None, None, decoded - started, time.perf_counter() - decoded)
+            return None
         pictures = [normalise(each.ink) for each in found]
-        best = 0 if len(found) == 1 else int(self._model.digits(np.stack(pictures))[1].argmax())
-        box = page.full_size_box(found[best].box)
-        return Prepared(pictures[best], box, decoded - started, time.perf_counter() - decoded)
+        likely = self._model.digits(np.stack(pictures))[1] if ask or len(found) > 1 else np.ones(1, np.float32)
+        best = int(likely.argmax())
+        return _Seen(pictures[best], page.full_size_box(found[best].box), float(likely[best]))
 
     def prepare_clean(self, pictures: Sequence[bytes | Grey]) -> list[Prepared | None]:
         """The same of those pictures that are clean small drawings, at once, which saves most of the time; None for all others."""
@@ -158,12 +174,10 @@ class Reader:
         """Reads a page of digits, an encoded file or a grey array. Raises `PictureError`, or `NoNumbers` as `name_columns`."""
         asked = _Asked()
         prepared = self.prepare_number(picture)
-        with asked:
-            answers = self._name_all(glance(prepared))
-        prepared = self.glanced(prepared, answers)
-        with asked:
-            answers = self._name_all(prepared.questions)
-        seen = self.first_look(prepared, answers)
+        seen = self._seen(prepared, asked)
+        if seen.doubted:
+            sheet = self.prepare_sheet(picture, prepared)
+            seen = seen if sheet is None else seen.likelier(self._seen(sheet, asked))
         with asked:
             answers = self._name_all(seen.questions)
         named = self.name_lines(seen, answers)
@@ -174,6 +188,10 @@ class Reader:
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
         """Everything before the model, which is to be asked about `glance`, then its `questions`. Raises `PictureError`."""
         return prepare_number(picture, self._max_pixels)
+
+    def prepare_sheet(self, picture: bytes | Grey, whole: PreparedNumber) -> PreparedNumber | None:
+        """The same of the sheet alone that the picture shows, for where its first look is doubted; None: it shows none."""
+        return prepare_sheet(picture, whole, self._max_pixels)
 
     def glanced(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> PreparedNumber:
         """The page by the model's `answers` to `glance`: without lines and questions, where it is a texture."""
@@ -198,6 +216,14 @@ class Reader:
             return SecondOpinions(np.zeros((0, 10), np.float32), np.zeros(0, np.float32))
         return SecondOpinions(*self._model.digits(doubtful))
 
+    def _seen(self, prepared: PreparedNumber, asked: _Asked) -> SeenPage:
+        with asked:
+            answers = self._name_all(glance(prepared))
+        prepared = self.glanced(prepared, answers)
+        with asked:
+            answers = self._name_all(prepared.questions)
+        return self.first_look(prepared, answers)
+
     def _name_all(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
         starts = range(0, max(1, len(questions)), _AT_ONCE)
         return np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
@@ -207,6 +233,13 @@ class Reader:
     ) -> NumberReading:
         """Everything after the model: `opinions` are its of the `doubtful` digits."""
         return conclude_number(named, opinions, self._thresholds, model_seconds=model_seconds, explain=explain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    normalised: NDArray[np.uint8]
+    box: Box
+    digit_probability: float
 
 
 class _Asked:

@@ -192,4 +192,5 @@ def _box(page: Page, strip: Strip, area: Area) -> Box:
 
 def _explanation(prepared: PreparedNumber, candidates: list[Candidate]) -> NumberExplanation:
     mask = prepared.mask if prepared.mask is not None else np.zeros(prepared.page.grey.shape, np.uint8)
+    mask = prepared.page.on_whole(mask)
     return NumberExplanation(bytes(cv2.imencode(".png", mask * 255)[1]), tuple(candidates))

@@ -29,7 +29,7 @@ from tests.service.fakes import BLANK, FakeModel, one, png, zero
 class FakePage:
     """`rows`: the boxes of each line's digits, in the order of `questions`; `answers` to these.
 
-    No line needs a further look, and no digit is doubtful.
+    No line needs a further look, no digit is doubtful, and no page may be a sheet on a table.
     """
 
     questions: NDArray[np.uint8]
@@ -39,6 +39,7 @@ class FakePage:
     doubtful: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 28, 28), np.uint8))
     decode_seconds: float = 0.001
     ink_seconds: float = 0.002
+    doubted: bool = False
 
 
 def prepare_number(reader: Reader, picture: bytes | Grey) -> FakePage:

@@ -46,7 +46,7 @@ def many(tiles: int) -> PreparedNumber:
     prepared = prepare_number(page("11"), 10**6)
     questions = np.zeros((tiles, HEIGHT, TILE), np.uint8)
     questions[:, 0, 0], questions[:, 0, 1] = np.divmod(np.arange(tiles), 256)
-    return PreparedNumber(prepared.page, prepared.mask, prepared.lines, questions, 0.0, 0.0)
+    return PreparedNumber(prepared.page, prepared.mask, prepared.lines, questions, 0.0, 0.0, prepared.decoded, False)
 
 
 def answers(*tiles: tuple[float, ...]) -> NDArray[np.float32]:

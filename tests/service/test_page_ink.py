@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
+from service.reading.rows import marks_of
 from service.reading.ruling import without_rules
 from tests.drawing import row_of
 
@@ -73,7 +74,7 @@ def test_an_empty_page_of_any_size_has_no_ink(shape: tuple[int, int], level: int
 def lines_of(grey: NDArray[np.uint8]) -> list[Strip]:
     found = page_ink(grey)
     assert found is not None
-    return find_lines(found)
+    return find_lines(found, marks_of(found.mask))
 
 
 def marks_in(strip: Strip) -> int:
