@@ -6,6 +6,7 @@ classification" (CVPR 2012), of one network here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,17 +16,15 @@ from service.reading.ctc import Text, best_text, text_of_looks
 from service.reading.lines import Strip
 from service.reading.numbers import PreparedNumber
 from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles
-from service.reading.types import Thresholds
+from service.reading.types import Box, Thresholds
 
 _SIZES = (0.85, 0.92, 1.09, 1.18)  # of the digits' height: what a line is taken for in further looks
 _SURE = 0.98  # a digit, on average: a line that is surer is not looked at again
 _HOPELESS = 0.4  # the same of a line that is none of digits
 _MOST_TILES = 64  # of further looks at a page, the least sure lines first
-_FEW = 3  # digits
-_DOUBTED, _LIKELY = (
-    0.9,
-    0.8,
-)  # a digit, on average: a page with a line less sure is doubted; from which on a line speaks for it
+_FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be bits of an outline
+_DOUBTED = 0.9  # a digit, on average: a page with a line less sure may be a sheet on a table
+_LIKELY = 0.8  # the same, from which on a line speaks for what it is seen in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,16 @@ class SeenLine:
 
 @dataclass(frozen=True, slots=True)
 class SeenPage:
-    """`questions` uint8 `[N, 32, TILE]`: the tiles of the further looks at all `lines`, one after the other."""
+    """A page's lines after the first look."""
 
     prepared: PreparedNumber
     lines: tuple[SeenLine, ...]
-    questions: NDArray[np.uint8]
+
+    @property
+    def questions(self) -> NDArray[np.uint8]:
+        """The tiles of the further looks at all lines, one after the other: uint8 `[N, 32, TILE]`."""
+        shown = [tiles(picture) for line in self.lines for picture in line.further]
+        return np.concatenate([np.zeros((0, HEIGHT, TILE), np.uint8), *shown])
 
     @property
     def doubted(self) -> bool:
@@ -54,13 +58,31 @@ class SeenPage:
         few = sum(len(text.digits) for text in said) <= _FEW
         return self.prepared.outlined or few or min(text.certainty for text in said) < _DOUBTED
 
-    def likelier(self, other: SeenPage) -> SeenPage:
-        """Of two ways to see a picture the one with more digits that are sure, and fewer that are not."""
-        return other if other._worth() > self._worth() else self
+    def likelier(self, on_sheet: SeenPage) -> SeenPage:
+        """The page, or the sheet in it, whichever has more digits that are sure, and fewer that are not.
 
-    def _worth(self) -> float:
-        texts = [line.text for line in self.lines if line.text.certainty >= _HOPELESS]
-        return sum(len(text.digits) * (text.certainty - _LIKELY) for text in texts)
+        Bits of the sheet's outline, which look like ones, count for nothing.
+        """
+        own, other = ([line for line in seen.lines if not seen._is_edge(line, on_sheet)] for seen in (self, on_sheet))
+        if _worth(other) > _worth(own) or (len(own) < len(self.lines) and not _worth(own)):
+            return replace(on_sheet, lines=tuple(other))
+        return self
+
+    def _is_edge(self, line: SeenLine, on_sheet: SeenPage) -> bool:
+        sheet = on_sheet.prepared.sheet
+        if sheet is None or not set(line.text.digits) <= {1} or len(line.text.digits) > _SHORT:
+            return False
+        rows, columns = line.strip.ink.shape
+        corners = np.array([(0, columns, 0, columns), (0, 0, rows, rows), (1, 1, 1, 1)], np.float64)
+        places = np.round(line.strip.to_page @ corners).astype(int)
+        (left, top), (right, bottom) = places.min(1).tolist(), places.max(1).tolist()
+        box = self.prepared.page.full_size_box(Box(left, top, right - left, bottom - top))
+        return sheet.has_on_outline(box)
+
+
+def _worth(lines: Sequence[SeenLine]) -> float:
+    texts = [line.text for line in lines if line.text.certainty >= _HOPELESS]
+    return max(0.0, sum(len(text.digits) * (text.certainty - _LIKELY) for text in texts))
 
 
 def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: Thresholds) -> SeenPage:
@@ -81,8 +103,7 @@ def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], threshold
         if needed <= room:
             room -= needed
             lines[row] = replace(line, further=further)
-    shown = [tiles(picture) for line in lines for picture in line.further]
-    return SeenPage(prepared, tuple(lines), np.concatenate([np.zeros((0, HEIGHT, TILE), np.uint8), *shown]))
+    return SeenPage(prepared, tuple(lines))
 
 
 def all_looks(page: SeenPage, answers: NDArray[np.float32], thresholds: Thresholds) -> list[SeenLine]:

@@ -13,7 +13,7 @@ from service.reading.decode import Page, decode, decode_colours
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
 from service.reading.rows import marks_of
-from service.reading.sheet import THUMB, is_roomy, sheet_of
+from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
 from service.reading.tiles import HEIGHT, TILE, LinePicture, line_picture, tiles, tiles_of
 from service.reading.types import Grey
 
@@ -30,7 +30,7 @@ class PreparedNumber:
     """A page on its way to the model. `questions` uint8 `[N, 32, TILE]`: the tiles of all `lines`, one after the other.
 
     `mask` uint8 of 0 and 1: the ink at working resolution; None: there is none. `decoded`: the page at the resolution that it was
-    decoded to. `outlined`: some ink may be the outline of a sheet.
+    decoded to. `outlined`: some ink may be the outline of a sheet. `sheet`: this is no more than that.
     """
 
     page: Page
@@ -41,6 +41,7 @@ class PreparedNumber:
     ink_seconds: float
     decoded: Page
     outlined: bool
+    sheet: Sheet | None = None
 
 
 def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
@@ -59,8 +60,9 @@ def prepare_sheet(picture: bytes | Grey, whole: PreparedNumber, max_pixels: int)
     if sheet is None:
         return None
     found = time.perf_counter() - started
-    prepared = _prepared(sheet, whole.decode_seconds)
-    return replace(prepared, ink_seconds=whole.ink_seconds + found + prepared.ink_seconds)
+    prepared = _prepared(sheet.page, whole.decode_seconds)
+    seconds = whole.ink_seconds + found + prepared.ink_seconds
+    return replace(prepared, ink_seconds=seconds, sheet=sheet)
 
 
 def _prepared(decoded: Page, decode_seconds: float) -> PreparedNumber:

@@ -20,7 +20,7 @@ from service.reading.ink import ROOMY, find_digit
 from service.reading.looks import SeenPage, first_look
 from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet
-from service.reading.sheet import THUMB, is_roomy, sheet_of
+from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
 from service.reading.types import (
@@ -57,27 +57,37 @@ class Reader:
         started = time.perf_counter()
         page = decode(picture, self._max_pixels)
         decoded = time.perf_counter()
-        roomy = is_roomy(page)
-        seen = self._likeliest(page, ask=roomy)
-        if roomy and (seen is None or seen.digit_probability < self._thresholds.digit_probability):
+        seen = self._likeliest(page, ask=is_roomy(page))
+        if is_roomy(page) and (
+            seen is None or seen.digit in (None, 1)
+        ):  # what is no digit, or a stroke, may be its edge
             sheet = sheet_of(page, decode_colours(picture, self._max_pixels, THUMB))
-            on_sheet = None if sheet is None else self._likeliest(sheet, ask=True)
-            if on_sheet is not None and (seen is None or on_sheet.digit_probability > seen.digit_probability):
-                seen = on_sheet
+            if sheet is not None:
+                seen = self._with_sheet(seen, sheet)
         seconds = time.perf_counter() - decoded
         if seen is None:
             return Prepared(None, None, decoded - started, seconds)
         return Prepared(seen.normalised, seen.box, decoded - started, seconds)
+
+    def _with_sheet(self, seen: _Seen | None, sheet: Sheet) -> _Seen | None:
+        """What is likelier a digit: what is `seen` in the whole picture, or what is on the sheet; bits of its outline are none."""
+        both = [each for each in (seen, self._likeliest(sheet.page, ask=True)) if each is not None]
+        inner = [each for each in both if each.digit != 1 or not sheet.has_on_outline(each.box)]
+        return max(inner, key=lambda each: each.digit_probability, default=None)
 
     def _likeliest(self, page: Page, *, ask: bool) -> _Seen | None:
         """The digit in the picture; the model is asked where there are several to choose from, or where `ask` says so."""
         found = find_digit(page.grey)
         if not found:
             return None
-        pictures = [normalise(each.ink) for each in found]
-        likely = self._model.digits(np.stack(pictures))[1] if ask or len(found) > 1 else np.ones(1, np.float32)
-        best = int(likely.argmax())
-        return _Seen(pictures[best], page.full_size_box(found[best].box), float(likely[best]))
+        pictures = np.stack([normalise(each.ink) for each in found])
+        best, digit, sure = 0, None, 1.0
+        if ask or len(found) > 1:
+            probabilities, likely = self._model.digits(pictures)
+            best = int(likely.argmax())
+            sure = float(likely[best])
+            digit = int(probabilities[best].argmax()) if sure >= self._thresholds.digit_probability else None
+        return _Seen(pictures[best], page.full_size_box(found[best].box), digit, sure)
 
     def prepare_clean(self, pictures: Sequence[bytes | Grey]) -> list[Prepared | None]:
         """The same of those pictures that are clean small drawings, at once, which saves most of the time; None for all others."""
@@ -237,8 +247,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
+    """`digit`: what it is, by the model; None: none, or the model was not asked."""
+
     normalised: NDArray[np.uint8]
     box: Box
+    digit: int | None
     digit_probability: float
 
 

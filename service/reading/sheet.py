@@ -52,8 +52,26 @@ def is_roomy(page: Page) -> bool:
     return bool(min(page.grey.shape) >= _ROOMY)
 
 
-def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Page | None:
-    """The part of the picture that is a sheet, what is around it painted over like paper; None where no sheet is seen.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """`page`: the part of the picture that is a sheet, what is around it painted over like paper.
+
+    `outline` float32 `[N, 2]`: the corners, in pixels of the picture in full size.
+    """
+
+    page: Page
+    outline: NDArray[np.float32]
+
+    def has_on_outline(self, box: Box) -> bool:
+        """Whether the outline runs through a box, in full size, or right beside it."""
+        corners = [(float(x), float(y)) for x in (box.x, box.x + box.width) for y in (box.y, box.y + box.height)]
+        inwards = [cv2.pointPolygonTest(self.outline[:, None], corner, True) for corner in corners]
+        near = 2 * _RIM * max(self.page.width, self.page.height) / THUMB
+        return min(inwards) < near and max(inwards) > -near
+
+
+def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
+    """The sheet in the picture; None where none is seen.
 
     `colours`: the picture's, uint8 `[height, width, 3]`, of any size; None: it has none.
     """
@@ -67,7 +85,11 @@ def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Page | None:
         for outline in _outlines(np.asarray(cv2.medianBlur(view, _STROKE), np.uint8))
     ]
     best = max(outlines, key=lambda outline: outline.likelihood, default=None)
-    return None if best is None else _alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1])
+    if best is None:
+        return None
+    corners = (best.polygon[:, 0] + 0.5) / np.array(thumb.shape[::-1])
+    outline = np.asarray(corners * (page.width, page.height), np.float32)
+    return Sheet(_alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1]), outline)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
@@ -147,5 +169,7 @@ def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> Page:
     _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     of_label = np.zeros(int(nearest.max()) + 1, np.uint8)
     of_label[nearest[inner > 0]] = paper[inner > 0]
-    around = cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
-    return page.part(np.where(within > 0, grey, around).astype(np.uint8), Box(left, top, width, height))
+    bare = np.asarray(
+        cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
+    )
+    return page.part(np.where(within > 0, grey, bare).astype(np.uint8), Box(left, top, width, height))

@@ -67,23 +67,23 @@ def about(box: Box, other: Box, pixels: int) -> bool:
 def test_a_note_is_found_whether_it_is_lighter_or_darker_than_the_table(paper: int, ground: int) -> None:
     picture = lying(note(paper=paper), table(ground), 0)
     found = sheet_of(page_of(picture), None)
-    assert found is not None and found.area is not None
-    assert about(found.area, Box(LEFT, TOP, WIDTH, HEIGHT), 12)
-    assert found.grey.shape == (found.area.height, found.area.width)
-    assert np.abs(found.grey.astype(int) - paper).max() <= 3  # nothing of the table is left
+    assert found is not None and found.page.area is not None
+    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 12)
+    assert found.page.grey.shape == (found.page.area.height, found.page.area.width)
+    assert np.abs(found.page.grey.astype(int) - paper).max() <= 3  # nothing of the table is left
 
 
 def test_one_that_is_turned_is_cut_out_and_its_corners_are_painted_like_paper() -> None:
     found = sheet_of(page_of(lying(note(), table(), 12)), None)
     assert found is not None
-    assert found.grey.shape > (HEIGHT, WIDTH)
-    assert found.grey.min() > 200
+    assert found.page.grey.shape > (HEIGHT, WIDTH)
+    assert found.page.grey.min() > 200
 
 
 def test_one_that_runs_out_of_the_picture_is_found() -> None:
     found = sheet_of(page_of(lying(note(), table(), 0, left=-40)), None)
-    assert found is not None and found.area is not None
-    assert about(found.area, Box(0, TOP, WIDTH - 40, HEIGHT), 12)
+    assert found is not None and found.page.area is not None
+    assert about(found.page.area, Box(0, TOP, WIDTH - 40, HEIGHT), 12)
 
 
 def test_one_as_bright_as_the_table_is_found_by_its_colour() -> None:
@@ -93,8 +93,8 @@ def test_one_as_bright_as_the_table_is_found_by_its_colour() -> None:
     assert np.ptp(grey) <= 5
     assert sheet_of(page_of(grey), None) is None
     found = sheet_of(page_of(grey), colours[::2, ::2])
-    assert found is not None and found.area is not None
-    assert about(found.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
+    assert found is not None and found.page.area is not None
+    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
 
 
 def test_a_shadow_across_a_coloured_note_does_not_cut_it_in_two() -> None:
@@ -103,14 +103,14 @@ def test_a_shadow_across_a_coloured_note_does_not_cut_it_in_two() -> None:
     colours[:, LEFT + WIDTH // 2 :] *= 0.45
     picture = colours.astype(np.uint8)
     found = sheet_of(page_of(np.asarray(Image.fromarray(picture).convert("L"))), picture)
-    assert found is not None and found.area is not None
-    assert about(found.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
+    assert found is not None and found.page.area is not None
+    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
 
 
 @pytest.mark.parametrize("grey", [np.full(SIZE, 230, np.uint8), page(5, SIZE, height=300, pen=30), table()])
 def test_a_page_a_digit_and_an_empty_table_are_no_sheets(grey: Grey) -> None:
     found = sheet_of(page_of(grey), None)
-    assert found is None or found.grey.size < 0.5 * grey.size  # a plank may be
+    assert found is None or found.page.grey.size < 0.5 * grey.size  # a plank may be
 
 
 def test_small_pictures_show_no_table() -> None:
