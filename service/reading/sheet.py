@@ -26,6 +26,7 @@ _HUE = 1.5  # times likelier: an outline in hues, which is no shadow's
 _LEAST, _MOST = 0.05, 0.97  # of the picture: a sheet's area
 _SOLID = 0.9  # of its convex hull, at least
 _SEEN = 0.2  # of its outline, at least: the rest may be the picture's frame
+_SURE = 0.5  # of it: a shadow's edge crosses the picture, and the frame makes more than half of such an outline
 _BESIDE, _BEYOND = (
     3,
     8,
@@ -41,10 +42,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """A convex polygon, int32 `[N, 1, 2]`, in pixels of the small picture, and how likely it is a sheet's."""
+    """A convex polygon, int32 `[N, 1, 2]`, in pixels of the small picture, and how likely it is a sheet's.
+
+    `seen`: the share that is not the picture's frame.
+    """
 
     polygon: NDArray[np.int32]
     likelihood: float
+    seen: float
 
 
 def is_roomy(page: Page) -> bool:
@@ -56,14 +61,18 @@ def is_roomy(page: Page) -> bool:
 class Sheet:
     """`page`: the part of the picture that is a sheet, what is around it painted over like paper.
 
-    `outline` float32 `[N, 2]`: the corners, in pixels of the picture in full size.
+    `outline` float32 `[N, 2]`: the corners, in pixels of the picture in full size. `sure`: most of it is in the picture, so that it
+    is not the edge of a shadow, or of a stroke, and the picture's frame.
     """
 
     page: Page
     outline: NDArray[np.float32]
+    sure: bool
 
     def has_on_outline(self, box: Box) -> bool:
-        """Whether the outline runs through a box, in full size, or right beside it."""
+        """Whether the outline, for sure, runs through a box, in full size, or right beside it."""
+        if not self.sure:
+            return False
         corners = [(float(x), float(y)) for x in (box.x, box.x + box.width) for y in (box.y, box.y + box.height)]
         inwards = [cv2.pointPolygonTest(self.outline[:, None], corner, True) for corner in corners]
         near = 2 * _RIM * max(self.page.width, self.page.height) / THUMB
@@ -89,7 +98,7 @@ def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
         return None
     corners = (best.polygon[:, 0] + 0.5) / np.array(thumb.shape[::-1])
     outline = np.asarray(corners * (page.width, page.height), np.float32)
-    return Sheet(_alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1]), outline)
+    return Sheet(_alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1]), outline, best.seen >= _SURE)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
@@ -117,7 +126,7 @@ def _outlines(smooth: Grey) -> Iterator[_Outline]:
             seen, edged, contrast = _edge(values, polygon)
             if solid >= _SOLID and seen >= _SEEN and edged >= _EDGED:
                 contrast = min(contrast, _CLEAR)
-                yield _Outline(polygon, edged * solid**8 * area * float(np.sqrt(seen * contrast)))
+                yield _Outline(polygon, edged * solid**8 * area * float(np.sqrt(seen * contrast)), seen)
 
 
 def _edge(values: Floats, polygon: NDArray[np.int32]) -> tuple[float, float, float]:
