@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import accuracy, harsh
+from benchmarks import accuracy, asking, harsh
 from benchmarks.scores import score
 from benchmarks.sets import (
     HARSH,
@@ -227,3 +227,19 @@ def test_what_cannot_be_measured(dev: Path, tmp_path: Path, capsys: pytest.Captu
     for wrong in ("doodles", "doodles:", ":cats", "doodles:cats,"):
         with pytest.raises(SystemExit):
             accuracy.main(["--data", str(dev.parent), "--leave-out", wrong])
+
+
+def test_large_pictures_are_sent_in_as_many_requests_as_they_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "_PICTURE_BYTES", 250)
+    sent: list[int] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request.read().count(b'filename="picture"'))
+        return httpx.Response(200, json={"results": [{"digit": None}] * sent[-1]})
+
+    samples = [Sample(bytes(size), None) for size in (100, 100, 100, 300, 50, 200)]
+    with httpx.Client(base_url="http://service", transport=httpx.MockTransport(respond)) as client:
+        assert len(asking.digits(client, samples)) == 6
+    assert sent == [2, 1, 1, 2]

@@ -22,7 +22,7 @@ _SIZES = (0.85, 0.92, 1.09, 1.18)  # of the digits' height: what a line is taken
 _SURE = 0.98  # a digit, on average: a line that is surer is not looked at again
 _HOPELESS = 0.4  # the same of a line that is none of digits
 _MOST_TILES = 64  # of further looks at a page, the least sure lines first
-_FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be bits of an outline
+_FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be a mere stroke
 _DOUBTED = 0.9  # a digit, on average: a page with a line less sure may be a sheet on a table
 _LIKELY = 0.8  # the same, from which on a line speaks for what it is seen in
 
@@ -61,14 +61,14 @@ class SeenPage:
     def likelier(self, on_sheet: SeenPage) -> SeenPage:
         """The page, or the sheet in it, whichever has more digits that are sure, and fewer that are not.
 
-        Bits of the sheet's outline, which look like ones, count for nothing.
+        Ones that are not on the sheet count for nothing: they are bits of its outline, or pens.
         """
-        own, other = ([line for line in seen.lines if not seen._is_edge(line, on_sheet)] for seen in (self, on_sheet))
+        own, other = ([line for line in seen.lines if not seen._is_bit(line, on_sheet)] for seen in (self, on_sheet))
         if _worth(other) > _worth(own) or (len(own) < len(self.lines) and not _worth(own)):
             return replace(on_sheet, lines=tuple(other))
         return self
 
-    def _is_edge(self, line: SeenLine, on_sheet: SeenPage) -> bool:
+    def _is_bit(self, line: SeenLine, on_sheet: SeenPage) -> bool:
         sheet = on_sheet.prepared.sheet
         if sheet is None or not set(line.text.digits) <= {1} or len(line.text.digits) > _SHORT:
             return False
@@ -77,7 +77,7 @@ class SeenPage:
         places = np.round(line.strip.to_page @ corners).astype(int)
         (left, top), (right, bottom) = places.min(1).tolist(), places.max(1).tolist()
         box = self.prepared.page.full_size_box(Box(left, top, right - left, bottom - top))
-        return sheet.has_on_outline(box)
+        return not sheet.holds(box)
 
 
 def _worth(lines: Sequence[SeenLine]) -> float:

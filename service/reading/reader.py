@@ -60,7 +60,7 @@ class Reader:
         seen = self._likeliest(page, ask=is_roomy(page))
         if is_roomy(page) and (
             seen is None or seen.digit in (None, 1)
-        ):  # what is no digit, or a stroke, may be its edge
+        ):  # what is no digit, or a mere stroke, may be the edge of a sheet
             sheet = sheet_of(page, decode_colours(picture, self._max_pixels, THUMB))
             if sheet is not None:
                 seen = self._with_sheet(seen, sheet)
@@ -70,9 +70,9 @@ class Reader:
         return Prepared(seen.normalised, seen.box, decoded - started, seconds)
 
     def _with_sheet(self, seen: _Seen | None, sheet: Sheet) -> _Seen | None:
-        """What is likelier a digit: what is `seen` in the whole picture, or what is on the sheet; bits of its outline are none."""
+        """What is likelier a digit: what is `seen` in the whole picture or what is on the sheet; a stroke beside it is none."""
         both = [each for each in (seen, self._likeliest(sheet.page, ask=True)) if each is not None]
-        inner = [each for each in both if each.digit != 1 or not sheet.has_on_outline(each.box)]
+        inner = [each for each in both if each.digit != 1 or sheet.holds(each.box)]
         return max(inner, key=lambda each: each.digit_probability, default=None)
 
     def _likeliest(self, page: Page, *, ask: bool) -> _Seen | None:

@@ -69,14 +69,12 @@ class Sheet:
     outline: NDArray[np.float32]
     sure: bool
 
-    def has_on_outline(self, box: Box) -> bool:
-        """Whether the outline, for sure, runs through a box, in full size, or right beside it."""
-        if not self.sure:
-            return False
+    def holds(self, box: Box) -> bool:
+        """Whether a box, in full size, is on the sheet and away from its outline, or the outline may be none."""
         corners = [(float(x), float(y)) for x in (box.x, box.x + box.width) for y in (box.y, box.y + box.height)]
         inwards = [cv2.pointPolygonTest(self.outline[:, None], corner, True) for corner in corners]
         near = 2 * _RIM * max(self.page.width, self.page.height) / THUMB
-        return min(inwards) < near and max(inwards) > -near
+        return not self.sure or min(inwards) >= near
 
 
 def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
