@@ -17,8 +17,9 @@ from service.reading.decode import Page
 from service.reading.paper import shrunk
 from service.reading.types import Box, Grey
 
+THUMB = 256
+"""Pixels of the longer side at which outlines are looked for."""
 _ROOMY = 200  # pixels of the shorter side: in smaller pictures there is no table around the paper
-THUMB = 256  # pixels of the longer side at which outlines are looked for
 _DARK, _HUES = 16.0, 200.0  # grey levels below which hues are noise, and so many levels for a ratio of e
 _STROKE = 5  # of these: what is narrower, as writing is, has no edges of its own
 _STEEP = 4, 6, 9, 14, 20, 30  # grey levels within three pixels: an edge
@@ -27,15 +28,12 @@ _LEAST, _MOST = 0.05, 0.97  # of the picture: a sheet's area
 _SOLID = 0.9  # of its convex hull, at least
 _SEEN = 0.2  # of its outline, at least: the rest may be the picture's frame
 _SURE = 0.5  # of it: a shadow's edge crosses the picture, and the frame makes more than half of such an outline
-_BESIDE, _BEYOND = (
-    3,
-    8,
-)  # pixels on either side of an outline: where it is compared, and where it must not be a mere line
+_BESIDE, _BEYOND = 3, 8  # pixels from an outline: where its sides are compared; one that is nearer to its end is a line
 _STEP, _SHARE = 6.0, 0.05  # grey levels, and share of the lighter side: by so much the sides must differ
 _CLEAR = 40.0  # grey levels: more contrast makes no likelier outline
 _EDGED = 0.5  # of the visible outline, at least, has sides that differ
 _RIM = 3  # pixels at the outline that belong to neither side
-_EVEN = 9  # of 200 pixels: a median over so much of a sheet is paper
+_SHEET, _EVEN = 200, 9  # pixels of the sheet's longer side, and of them those over which the median is paper
 
 Floats = NDArray[np.float32]
 
@@ -94,9 +92,12 @@ def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
     best = max(outlines, key=lambda outline: outline.likelihood, default=None)
     if best is None:
         return None
+    alone = _alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1])
+    if alone is None:
+        return None
     corners = (best.polygon[:, 0] + 0.5) / np.array(thumb.shape[::-1])
     outline = np.asarray(corners * (page.width, page.height), np.float32)
-    return Sheet(_alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1]), outline, best.seen >= _SURE)
+    return Sheet(alone, outline, best.seen >= _SURE)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
@@ -147,9 +148,8 @@ def _edge(values: Floats, polygon: NDArray[np.int32]) -> tuple[float, float, flo
 
     def at(distance: int) -> Floats:
         x, y = (places + distance * out).astype(np.float32).T
-        return np.asarray(
-            cv2.remap(values, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32
-        )
+        found = cv2.remap(values, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found[0], np.float32)
 
     inside, beside, beyond = at(-_BESIDE), at(_BESIDE), at(_BEYOND)
     least = np.maximum(_STEP, _SHARE * np.maximum(inside, beside))
@@ -159,24 +159,29 @@ def _edge(values: Floats, polygon: NDArray[np.int32]) -> tuple[float, float, flo
     return float(seen.mean()), edged, float(np.median(np.abs(inside - beside)))
 
 
-def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> Page:
-    """The part of the page within the outline; what is around is painted as the sheet's own paper is at the place next to it."""
+def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> Page | None:
+    """The part of the page within the outline; what is around is painted as the sheet's own paper is at the place next to it.
+
+    None: it is so narrow that nothing is left of it without its rim.
+    """
     region = np.zeros(page.grey.shape, np.uint8)
     cv2.fillConvexPoly(region, np.round((polygon[:, 0] + 0.5) * scale - 0.5).astype(np.int32), 1)
     rim = 2 * round(_RIM * scale) + 1
     within = cv2.erode(region, np.ones((rim, rim), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
     left, top, width, height = cv2.boundingRect(within)
+    if not width:
+        return None
     within = within[top : top + height, left : left + width]
     grey = page.grey[top : top + height, left : left + width]
-    small = shrunk(grey, 200 / max(grey.shape))
+    small = shrunk(grey, _SHEET / max(grey.shape))
     rows, columns = small.shape
     inner = cv2.resize(within, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    if not inner.any():
+        return None
     usual = np.uint8(np.median(small[inner > 0]))
     paper = cv2.medianBlur(np.where(inner > 0, small, usual).astype(np.uint8), _EVEN)
     _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     of_label = np.zeros(int(nearest.max()) + 1, np.uint8)
     of_label[nearest[inner > 0]] = paper[inner > 0]
-    bare = np.asarray(
-        cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
-    )
+    bare = cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
     return page.part(np.where(within > 0, grey, bare).astype(np.uint8), Box(left, top, width, height))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from service.model.gate import Gate
 from service.reading import sheet as sheets
 from service.reading.decode import Page, decode, decode_colours
 from service.reading.reader import Reader
-from service.reading.sheet import is_roomy, sheet_of
+from service.reading.sheet import Sheet, is_roomy, sheet_of
 from service.reading.types import Box
 from tests.drawing import encoded, page, row_of
 from tests.service.checks import Observed
@@ -117,6 +118,38 @@ def test_small_pictures_show_no_table() -> None:
     small = cv2.resize(lying(note(), table()), (sheets._ROOMY - 1, 300))
     assert not is_roomy(page_of(np.asarray(small, np.uint8)))
     assert sheet_of(page_of(np.asarray(small, np.uint8)), None) is None
+
+
+@pytest.mark.parametrize("shape", [(200, 200), (200, 2000), (1900, 210), (640, 480)])
+@pytest.mark.parametrize("wide", [3, 11, 40, 150])
+def test_stripes_planks_and_noise_of_any_shape_do_no_harm(shape: tuple[int, int], wide: int) -> None:
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    noise = np.random.default_rng(wide).normal(0, 6, shape)
+    for bands in (rows // wide, columns // wide, (rows + columns) // wide, rows // wide + columns // wide):
+        picture = np.clip(90 + 110 * (bands % 2) + noise, 0, 255).astype(np.uint8)
+        colours = np.stack([picture, 255 - picture, picture], axis=2)
+        found = sheet_of(page_of(picture), colours)
+        if found is not None:
+            assert found.page.area is not None
+            assert found.page.grey.shape == (found.page.area.height, found.page.area.width)
+            assert min(found.page.grey.shape) > 0
+
+
+def test_a_strip_that_is_all_rim_is_no_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = page_of(lying(note(), table(), 0))
+    assert sheet_of(picture, None) is not None
+    monkeypatch.setattr(sheets, "_RIM", 100)
+    assert sheet_of(picture, None) is None
+
+
+def test_what_is_on_a_sheet_and_what_is_beside_it() -> None:
+    corners = np.array([(100, 100), (300, 100), (300, 300), (100, 300)], np.float32)
+    found = Sheet(page_of(np.zeros((512, 512), np.uint8)), corners, sure=True)
+    assert found.holds(Box(150, 150, 40, 60))
+    assert not found.holds(Box(90, 150, 20, 60))  # across the outline
+    assert not found.holds(Box(102, 150, 10, 60))  # along it
+    assert not found.holds(Box(320, 150, 20, 60))
+    assert replace(found, sure=False).holds(Box(320, 150, 20, 60))
 
 
 def test_boxes_and_masks_of_a_part_are_those_of_the_picture() -> None:
