@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from service.errors import DamagedPicture, NotAPicture, PictureError, PictureTooLarge
 from service.reading import png, webp
-from service.reading.types import Box, Grey
+from service.reading.picture import Page, reduced
+from service.reading.types import Grey
 
 WORKING_SIZE = 1024  # the longer side, in pixels, at which a digit is looked for
 _MAX_SCANS = 64  # of a progressive JPEG; encoders make about ten
@@ -35,50 +34,6 @@ _TURNS = {
     8: (0, 1),
 }  # EXIF value: (mirrored, quarter turns)
 
-T = TypeVar("T", np.uint8, np.uint16, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A decoded picture, upright: `grey` at working resolution, `width` and `height` of the picture itself.
-
-    `area`: the part of the picture that `grey` shows; None: all of it.
-    """
-
-    grey: Grey
-    width: int
-    height: int
-    area: Box | None = None
-
-    def reduced(self, working_size: int) -> Page:
-        """The same at no more than `working_size` pixels on the longer side of `grey`."""
-        grey = _reduced(self.grey, working_size)
-        return self if grey is self.grey else replace(self, grey=grey)
-
-    def part(self, grey: Grey, box: Box) -> Page:
-        """The part of the picture in `box`, in pixels of this page's `grey`; the part's own `grey` is as large as that."""
-        return replace(self, grey=grey, area=self.full_size_box(box))
-
-    def full_size_box(self, box: Box) -> Box:
-        """`box` in pixels of the picture where it is given in pixels of `grey`."""
-        rows, columns = self.grey.shape
-        area = self.area or Box(0, 0, self.width, self.height)
-        left, right = (area.x + round(x * area.width / columns) for x in (box.x, box.x + box.width))
-        top, bottom = (area.y + round(y * area.height / rows) for y in (box.y, box.y + box.height))
-        return Box(left, top, max(1, right - left), max(1, bottom - top))
-
-    def on_whole(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A mask of `grey` as one of the whole picture, at the same resolution: nothing is around a part."""
-        if self.area is None:
-            return mask
-        across, down = mask.shape[1] / self.area.width, mask.shape[0] / self.area.height
-        rows, columns = round(self.height * down), round(self.width * across)
-        whole = np.zeros((max(rows, mask.shape[0]), max(columns, mask.shape[1])), np.uint8)
-        top = min(round(self.area.y * down), whole.shape[0] - mask.shape[0])
-        left = min(round(self.area.x * across), whole.shape[1] - mask.shape[1])
-        whole[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
-        return whole
-
 
 def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_SIZE) -> Page:
     """An encoded file or a grey array as a `Page`, at most `working_size` pixels on its longer side.
@@ -90,7 +45,7 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
     if isinstance(picture, np.ndarray):
         height, width = picture.shape
         _check_area(width, height, max_pixels)
-        return Page(_reduced(picture, working_size), width, height)
+        return Page(reduced(picture, working_size), width, height)
     kind = _format_of(picture)
     if kind is None:
         raise NotAPicture(f"This is not a picture in an accepted format ({ACCEPTED}).")
@@ -98,7 +53,7 @@ def decode(picture: bytes | Grey, max_pixels: int, working_size: int = WORKING_S
     if grey is not None:
         height, width = grey.shape
         _check_area(width, height, max_pixels)
-        return Page(_reduced(grey, working_size), width, height)
+        return Page(reduced(grey, working_size), width, height)
     _check_effort(picture, kind, max_pixels)
     try:
         with _opened(picture, kind, max_pixels) as image:
@@ -204,8 +159,8 @@ def _to_grey(image: Image.Image, working_size: int) -> Grey:
         image = image.convert("RGBA" if transparent else "L")
     image = _coarser(image, working_size)
     if transparent:
-        return _reduced(_on_paper(image.convert("RGBA")), working_size)
-    return _reduced(np.asarray(image if image.mode == "L" else image.convert("L")), working_size)
+        return reduced(_on_paper(image.convert("RGBA")), working_size)
+    return reduced(np.asarray(image if image.mode == "L" else image.convert("L")), working_size)
 
 
 def _coarser(image: Image.Image, working_size: int) -> Image.Image:
@@ -241,7 +196,7 @@ def _deep(image: Image.Image, working_size: int) -> Grey:
     bits = int(most or values.max(initial=0)).bit_length() if whole else 0
     if values.dtype != np.uint16:  # all other kinds fit into floats well enough for eight bits
         values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    values = _reduced(values, working_size)
+    values = reduced(values, working_size)
     if whole:
         depth = next((usual for usual in (8, 10, 12, 14, 16) if bits <= usual), bits)
         return np.asarray(np.clip(values * np.float32(2.0 ** (8 - depth)), 0, 255), np.uint8)
@@ -249,16 +204,6 @@ def _deep(image: Image.Image, working_size: int) -> Grey:
     if low >= 0 and 1 < high <= 255:
         return np.asarray(values, np.uint8)
     return np.asarray((values - low) * (255.0 / max(high - low, 1e-9)), np.uint8)
-
-
-def _reduced(values: NDArray[T], working_size: int) -> NDArray[T]:
-    """At most `working_size` pixels on the longer side, and never less than one on the shorter."""
-    height, width = values.shape
-    longer = max(height, width)
-    if longer <= working_size:
-        return values
-    size = (max(1, round(width * working_size / longer)), max(1, round(height * working_size / longer)))
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), values.dtype)
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.decode import Page, decode, decode_colours
+from service.reading.decode import decode, decode_colours
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
+from service.reading.picture import Page
 from service.reading.rows import marks_of
 from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
 from service.reading.tiles import HEIGHT, TILE, LinePicture, line_picture, tiles, tiles_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,18 +13,15 @@ from numpy.typing import NDArray
 from service.errors import NoNumbers
 from service.reading import crosscheck, png
 from service.reading.clean import find_clean
-from service.reading.decode import Page, decode, decode_colours
+from service.reading.digits import prepare_digit
 from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.glance import glance, glanced
-from service.reading.ink import ROOMY, find_digit
+from service.reading.ink import ROOMY
 from service.reading.looks import SeenPage, first_look
-from service.reading.normalise import normalise
 from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet
-from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
 from service.reading.types import (
-    Box,
     DigitReading,
     Grey,
     NameColumns,
@@ -54,40 +51,7 @@ class Reader:
 
     def prepare(self, picture: bytes | Grey) -> Prepared:
         """Everything before the model, which is asked only where the picture does not tell what is paper. Raises `PictureError`."""
-        started = time.perf_counter()
-        page = decode(picture, self._max_pixels)
-        decoded = time.perf_counter()
-        seen = self._likeliest(page, ask=is_roomy(page))
-        if is_roomy(page) and (
-            seen is None or seen.digit in (None, 1)
-        ):  # what is no digit, or a mere stroke, may be the edge of a sheet
-            sheet = sheet_of(page, decode_colours(picture, self._max_pixels, THUMB))
-            if sheet is not None:
-                seen = self._with_sheet(seen, sheet)
-        seconds = time.perf_counter() - decoded
-        if seen is None:
-            return Prepared(None, None, decoded - started, seconds)
-        return Prepared(seen.normalised, seen.box, decoded - started, seconds)
-
-    def _with_sheet(self, seen: _Seen | None, sheet: Sheet) -> _Seen | None:
-        """What is likelier a digit: what is `seen` in the whole picture or what is on the sheet; a stroke beside it is none."""
-        both = [each for each in (seen, self._likeliest(sheet.page, ask=True)) if each is not None]
-        inner = [each for each in both if each.digit != 1 or sheet.holds(each.box)]
-        return max(inner, key=lambda each: each.digit_probability, default=None)
-
-    def _likeliest(self, page: Page, *, ask: bool) -> _Seen | None:
-        """The digit in the picture; the model is asked where there are several to choose from, or where `ask` says so."""
-        found = find_digit(page.grey)
-        if not found:
-            return None
-        pictures = np.stack([normalise(each.ink) for each in found])
-        best, digit, sure = 0, None, 1.0
-        if ask or len(found) > 1:
-            probabilities, likely = self._model.digits(pictures)
-            best = int(likely.argmax())
-            sure = float(likely[best])
-            digit = int(probabilities[best].argmax()) if sure >= self._thresholds.digit_probability else None
-        return _Seen(pictures[best], page.full_size_box(found[best].box), digit, sure)
+        return prepare_digit(picture, self._model.digits, self._thresholds, self._max_pixels)
 
     def prepare_clean(self, pictures: Sequence[bytes | Grey]) -> list[Prepared | None]:
         """The same of those pictures that are clean small drawings, at once, which saves most of the time; None for all others."""
@@ -243,16 +207,6 @@ class Reader:
     ) -> NumberReading:
         """Everything after the model: `opinions` are its of the `doubtful` digits."""
         return conclude_number(named, opinions, self._thresholds, model_seconds=model_seconds, explain=explain)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """`digit`: what it is, by the model; None: none, or the model was not asked."""
-
-    normalised: NDArray[np.uint8]
-    box: Box
-    digit: int | None
-    digit_probability: float
 
 
 class _Asked:

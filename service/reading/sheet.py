@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.decode import Page
 from service.reading.paper import shrunk
+from service.reading.picture import Page
 from service.reading.types import Box, Grey
 
 THUMB = 256
@@ -71,8 +71,17 @@ class Sheet:
         """Whether a box, in full size, is on the sheet and away from its outline, or the outline may be none."""
         corners = [(float(x), float(y)) for x in (box.x, box.x + box.width) for y in (box.y, box.y + box.height)]
         inwards = [cv2.pointPolygonTest(self.outline[:, None], corner, True) for corner in corners]
-        near = 2 * _RIM * max(self.page.width, self.page.height) / THUMB
-        return not self.sure or min(inwards) >= near
+        return not self.sure or min(inwards) >= self._near
+
+    def is_in(self, box: Box) -> bool:
+        """Whether the whole sheet lies in a box, in full size: a broad stroke there is taken for a sheet."""
+        (left, top), (right, bottom) = self.outline.min(axis=0).tolist(), self.outline.max(axis=0).tolist()
+        rooms = left - box.x, top - box.y, box.x + box.width - right, box.y + box.height - bottom
+        return bool(min(rooms) > -self._near)
+
+    @property
+    def _near(self) -> float:
+        return 2 * _RIM * max(self.page.width, self.page.height) / THUMB
 
 
 def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:

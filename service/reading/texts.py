@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.ctc import BLANK, alone
-from service.reading.decode import Page
 from service.reading.lines import Strip
 from service.reading.looks import SeenLine, SeenPage, all_looks
 from service.reading.normalise import CANVAS, normalise
 from service.reading.numbers import PreparedNumber
+from service.reading.picture import Page
 from service.reading.places import Area, areas, cut
 from service.reading.types import (
     Box,

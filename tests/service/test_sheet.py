@@ -14,7 +14,8 @@ from PIL import Image
 from service.model.batcher import Batcher
 from service.model.gate import Gate
 from service.reading import sheet as sheets
-from service.reading.decode import Page, decode, decode_colours
+from service.reading.decode import decode, decode_colours
+from service.reading.picture import Page
 from service.reading.reader import Reader
 from service.reading.sheet import Sheet, is_roomy, sheet_of
 from service.reading.types import Box
@@ -149,6 +150,7 @@ def test_what_is_on_a_sheet_and_what_is_beside_it() -> None:
     assert not found.holds(Box(90, 150, 20, 60))  # across the outline
     assert not found.holds(Box(102, 150, 10, 60))  # along it
     assert not found.holds(Box(320, 150, 20, 60))
+    assert found.is_in(Box(98, 104, 203, 198)) and not found.is_in(Box(98, 104, 150, 198))
     assert replace(found, sure=False).holds(Box(320, 150, 20, 60))
 
 
