@@ -27,7 +27,7 @@ _HUE = 1.5  # times likelier: an outline in hues, which is no shadow's
 _LEAST, _MOST = 0.05, 0.97  # of the picture: a sheet's area
 _SOLID = 0.9  # of its convex hull, at least
 _SEEN = 0.2  # of its outline, at least: the rest may be the picture's frame
-_SURE = 0.5  # of it: a shadow's edge crosses the picture, and the frame makes more than half of such an outline
+_SURE, _LIKELY = 0.5, 0.4  # of it, and how likely it must be, so that strokes on it count as bits of it
 _BESIDE, _BEYOND = 3, 8  # pixels from an outline: where its sides are compared; one that is nearer to its end is a line
 _STEP, _SHARE = 6.0, 0.05  # grey levels, and share of the lighter side: by so much the sides must differ
 _CLEAR = 40.0  # grey levels: more contrast makes no likelier outline
@@ -42,12 +42,18 @@ Floats = NDArray[np.float32]
 class _Outline:
     """A convex polygon, int32 `[N, 1, 2]`, in pixels of the small picture, and how likely it is a sheet's.
 
-    `seen`: the share that is not the picture's frame.
+    `seen`: the share that is not the picture's frame; `cut`: on how many sides that cuts it off.
     """
 
     polygon: NDArray[np.int32]
     likelihood: float
     seen: float
+    cut: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is no shadow's edge, and no two lines across the paper, with what the frame adds to them."""
+        return self.seen >= _SURE and self.cut <= 1 and self.likelihood >= _LIKELY
 
 
 def is_roomy(page: Page) -> bool:
@@ -59,8 +65,8 @@ def is_roomy(page: Page) -> bool:
 class Sheet:
     """`page`: the part of the picture that is a sheet, what is around it painted over like paper.
 
-    `outline` float32 `[N, 2]`: the corners, in pixels of the picture in full size. `sure`: most of it is in the picture, so that it
-    is not the edge of a shadow, or of a stroke, and the picture's frame.
+    `outline` float32 `[N, 2]`: the corners, in pixels of the picture in full size. `sure`: all of it is in the picture, or all
+    but one side.
     """
 
     page: Page
@@ -106,7 +112,7 @@ def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
         return None
     corners = (best.polygon[:, 0] + 0.5) / np.array(thumb.shape[::-1])
     outline = np.asarray(corners * (page.width, page.height), np.float32)
-    return Sheet(alone, outline, best.seen >= _SURE)
+    return Sheet(alone, outline, best.sure)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
@@ -134,7 +140,19 @@ def _outlines(smooth: Grey) -> Iterator[_Outline]:
             seen, edged, contrast = _edge(values, polygon)
             if solid >= _SOLID and seen >= _SEEN and edged >= _EDGED:
                 contrast = min(contrast, _CLEAR)
-                yield _Outline(polygon, edged * solid**8 * area * float(np.sqrt(seen * contrast)), seen)
+                yield _Outline(
+                    polygon,
+                    edged * solid**8 * area * float(np.sqrt(seen * contrast)),
+                    seen,
+                    _cut(polygon, smooth.shape),
+                )
+
+
+def _cut(polygon: NDArray[np.int32], shape: tuple[int, ...]) -> int:
+    """On how many sides it ends at the picture's frame."""
+    left, top, width, height = cv2.boundingRect(polygon)
+    rooms = left, top, shape[1] - left - width, shape[0] - top - height
+    return sum(room <= _BESIDE for room in rooms)
 
 
 def _edge(values: Floats, polygon: NDArray[np.int32]) -> tuple[float, float, float]:
