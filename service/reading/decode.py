@@ -20,7 +20,7 @@ _MAX_RLE_PIXELS = 1_000_000  # of a BMP with run lengths
 _SMALL_WEBP = 1_000_000  # pixels up to which Pillow decodes it, for several times their memory
 ACCEPTED = "PNG, JPEG, WebP, BMP, GIF and TIFF"
 
-_COLOURED = ("RGB", "YCbCr", "CMYK", "P", "LAB", "HSV")
+_COLOURED = "RGB", "YCbCr", "CMYK", "P"
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112
 _TELL_ORIENTATION = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where Pillow looks for it
@@ -96,7 +96,8 @@ def decode_colours(picture: bytes | Grey, max_pixels: int, size: int) -> NDArray
                 image.draft("RGB", (size, size))
             image.load()
             orientation = 1 if kind in ("BMP", "GIF", "TIFF") else _orientation(image)
-            colours = np.asarray(_coarser(image.convert("RGB"), size), np.uint8)
+            small = _coarser(image.convert("RGB") if image.mode == "P" else image, size)
+            colours = np.asarray(small if small.mode == "RGB" else small.convert("RGB"), np.uint8)
     except MemoryError:
         raise
     except Exception as error:  # as above
