@@ -137,8 +137,10 @@ def _outlines(smooth: Grey) -> Iterator[_Outline]:
                 continue
             polygon = np.asarray(cv2.convexHull(contour), np.int32)
             solid = area * smooth.size / cv2.contourArea(polygon)
+            if solid < _SOLID:
+                continue
             seen, edged, contrast = _edge(values, polygon)
-            if solid >= _SOLID and seen >= _SEEN and edged >= _EDGED:
+            if seen >= _SEEN and edged >= _EDGED:
                 contrast = min(contrast, _CLEAR)
                 yield _Outline(
                     polygon,
