@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.decode import decode, decode_colours
+from service.reading.decode import decode
 from service.reading.ink import find_digit
 from service.reading.normalise import normalise
 from service.reading.picture import Page
-from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
+from service.reading.sheet import Sheet, find_sheet, is_roomy
 from service.reading.types import Box, Grey, Predict, Prepared, Thresholds
 
 
@@ -38,7 +38,7 @@ def prepare_digit(picture: bytes | Grey, model: Predict, thresholds: Thresholds,
     roomy = is_roomy(page)
     seen = _likeliest(page, model, thresholds, ask=roomy)
     if roomy and (seen is None or seen.digit in (None, 1)):  # a mere stroke may be a sheet's edge
-        sheet = sheet_of(page, decode_colours(picture, max_pixels, THUMB))
+        sheet = find_sheet(picture, page, max_pixels)
         if sheet is not None:
             seen = _with_sheet(seen, _likeliest(sheet.page, model, thresholds, ask=True), sheet)
     seconds = time.perf_counter() - decoded

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from service.reading.ctc import Text, best_text, text_of_looks
 from service.reading.lines import Strip
 from service.reading.numbers import PreparedNumber
+from service.reading.places import box_of
 from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles
-from service.reading.types import Box, Thresholds
+from service.reading.types import Thresholds
 
 _SIZES = (0.85, 0.92, 1.09, 1.18)  # of the digits' height: what a line is taken for in further looks
 _SURE = 0.98  # a digit, on average: a line that is surer is not looked at again
@@ -25,6 +26,7 @@ _MOST_TILES = 64  # of further looks at a page, the least sure lines first
 _FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be a mere stroke
 _DOUBTED = 0.9  # a digit, on average: a page with a line less sure may be a sheet on a table
 _LIKELY = 0.8  # the same, from which on a line speaks for what it is seen in
+_AS_GOOD = 0.95  # of what the whole picture's lines are worth: from there on those of what is surely a sheet are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,14 @@ class SeenPage:
 
     @property
     def doubted(self) -> bool:
-        """Whether the page may be a sheet on a table: an outline is seen, or little is read, or something that is not sure."""
+        """Whether the page may be a sheet on a table.
+
+        An outline is seen, or little is read, or something that is not sure, may be a mere stroke, or is none of digits.
+        """
         said = [line.text for line in self.lines if line.text.certainty >= _HOPELESS]
-        few = sum(len(text.digits) for text in said) <= _FEW
-        return self.prepared.outlined or few or min(text.certainty for text in said) < _DOUBTED
+        little = sum(len(text.digits) for text in said) <= _FEW or len(said) < len(self.lines)
+        unsure = any(text.certainty < _DOUBTED or _may_be_stroke(text) for text in said)
+        return self.prepared.outlined or little or unsure
 
     def likelier(self, on_sheet: SeenPage) -> SeenPage:
         """The page, or the sheet in it, whichever has more digits that are sure, and fewer that are not.
@@ -64,20 +70,22 @@ class SeenPage:
         Ones that are not on the sheet count for nothing: they are bits of its outline, or pens.
         """
         own, other = ([line for line in seen.lines if not seen._is_bit(line, on_sheet)] for seen in (self, on_sheet))
-        if _worth(other) > _worth(own) or (len(own) < len(self.lines) and not _worth(own)):
+        sheet = on_sheet.prepared.sheet
+        least = (_AS_GOOD if sheet is not None and sheet.sure else 1.0) * _worth(own)
+        if _worth(other) > least or (len(own) < len(self.lines) and not _worth(own)):
             return replace(on_sheet, lines=tuple(other))
         return self
 
     def _is_bit(self, line: SeenLine, on_sheet: SeenPage) -> bool:
         sheet = on_sheet.prepared.sheet
-        if sheet is None or not set(line.text.digits) <= {1} or len(line.text.digits) > _SHORT:
+        if sheet is None or not _may_be_stroke(line.text):
             return False
-        rows, columns = line.strip.ink.shape
-        corners = np.array([(0, columns, 0, columns), (0, 0, rows, rows), (1, 1, 1, 1)], np.float64)
-        places = np.round(line.strip.to_page @ corners).astype(int)
-        (left, top), (right, bottom) = places.min(1).tolist(), places.max(1).tolist()
-        box = self.prepared.page.full_size_box(Box(left, top, right - left, bottom - top))
-        return not sheet.holds(box)
+        return not sheet.holds(box_of(self.prepared.page, line.strip))
+
+
+def _may_be_stroke(text: Text) -> bool:
+    """Whether it is no more than one or two ones."""
+    return set(text.digits) <= {1} and len(text.digits) <= _SHORT
 
 
 def _worth(lines: Sequence[SeenLine]) -> float:

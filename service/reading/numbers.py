@@ -6,15 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.decode import decode, decode_colours
+from service.reading.decode import decode
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
 from service.reading.picture import Page
-from service.reading.rows import marks_of
-from service.reading.sheet import THUMB, Sheet, is_roomy, sheet_of
+from service.reading.rows import Marks, marks_of
+from service.reading.sheet import Sheet, find_sheet
 from service.reading.tiles import HEIGHT, TILE, LinePicture, line_picture, tiles, tiles_of
 from service.reading.types import Grey
 
@@ -23,6 +24,8 @@ COARSE_SIZE, WORKING_SIZE = 640, 2000
 _LEGIBLE = 22  # pixels: digits at least so high lose nothing by being seen coarsely
 _LOWEST = 4  # pixels: in fewer no digit can be told from another; enlarged they would be work without end
 _OUTLINE = 1 / 3  # of the longer side: a mark that spans more is no digit, unless digits fill the picture
+_INSIDE = 0.5  # of a mark: what is less so is a bit of the sheet's outline
+_STRAIGHT = 3.0  # times as long as wide
 _MOST_TILES = 1_000  # a page with more is a texture: one full of digits that are just legible has fewer
 
 
@@ -55,24 +58,22 @@ def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
 def prepare_sheet(picture: bytes | Grey, whole: PreparedNumber, max_pixels: int) -> PreparedNumber | None:
     """The same of the sheet alone that is a part of the picture; `whole`: all of it. None where no sheet is seen."""
     started = time.perf_counter()
-    if not is_roomy(whole.decoded):
-        return None
-    sheet = sheet_of(whole.decoded, decode_colours(picture, max_pixels, THUMB))
+    sheet = find_sheet(picture, whole.decoded, max_pixels)
     if sheet is None:
         return None
     found = time.perf_counter() - started
-    prepared = _prepared(sheet.page, whole.decode_seconds)
+    prepared = _prepared(sheet.page, whole.decode_seconds, sheet.inner)
     seconds = whole.ink_seconds + found + prepared.ink_seconds
     return replace(prepared, ink_seconds=seconds, sheet=sheet)
 
 
-def _prepared(decoded: Page, decode_seconds: float) -> PreparedNumber:
+def _prepared(decoded: Page, decode_seconds: float, inner: NDArray[np.uint8] | None = None) -> PreparedNumber:
     started = time.perf_counter()
     page = decoded
     coarse = page.reduced(COARSE_SIZE)
-    found = _look(coarse.grey)
+    found = _look(coarse.grey, inner)
     if coarse is not page and min((strip.height for strip in found.strips), default=0) < _LEGIBLE:
-        found = _look(page.grey)
+        found = _look(page.grey, inner)
     else:
         page = coarse
     strips = [strip for strip in found.strips if strip.height >= _LOWEST]
@@ -99,10 +100,30 @@ class _Look:
     outlined: bool = False
 
 
-def _look(grey: Grey) -> _Look:
+def _look(grey: Grey, inner: NDArray[np.uint8] | None) -> _Look:
+    """`inner`: where it is no outline, of any size; what is mostly elsewhere is a bit of one."""
     ink = page_ink(grey)
     if ink is None:
         return _Look()
     marks = marks_of(ink.mask)
+    if inner is not None:
+        ink = replace(ink, mask=_without_outline(ink.mask, marks, inner))
+        marks = marks_of(ink.mask)
     spans = np.maximum(marks.w[1:], marks.h[1:])
     return _Look(ink.mask, find_lines(ink, marks), bool(spans.max(initial=0) > _OUTLINE * max(grey.shape)))
+
+
+def _without_outline(mask: NDArray[np.uint8], marks: Marks, inner: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mask without bits of a sheet's outline: straight ones, mostly where `inner`, of any size, is 0."""
+    away = cv2.resize(inner, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    sizes = np.bincount(marks.labels.ravel(), minlength=len(marks.x))
+    inside = np.bincount(marks.labels[away], minlength=len(marks.x))
+    bits = [label for label in np.flatnonzero(inside < _INSIDE * sizes).tolist() if label and _straight(marks, label)]
+    return np.where(np.isin(marks.labels, bits), 0, mask).astype(np.uint8) if bits else mask
+
+
+def _straight(marks: Marks, label: int) -> bool:
+    x, y, w, h = (int(side[label]) for side in (marks.x, marks.y, marks.w, marks.h))
+    points = cv2.findNonZero((marks.labels[y : y + h, x : x + w] == label).view(np.uint8))
+    shorter, longer = sorted(cv2.minAreaRect(points)[1])
+    return bool(longer + 1 >= _STRAIGHT * (shorter + 1))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from service.reading.components import components
 from service.reading.lines import Strip
+from service.reading.picture import Page
+from service.reading.types import Box
 
 _SPECK = 0.3  # of a digit's height: what is lower is a part of a digit only where it is above or below the rest of it
 _NEAR = 0.6  # of a digit's height: ink further from a digit's column than this is not its own
@@ -67,6 +69,18 @@ def cut(strip: Strip, area: Area) -> NDArray[np.uint8]:
     alone = np.where(cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0, ink, 0).astype(np.uint8)
     x, y, w, h = cv2.boundingRect((alone >= _FAINT).view(np.uint8))
     return alone[y : y + h, x : x + w] if w else mask * np.uint8(255)
+
+
+def box_of(page: Page, strip: Strip, area: Area | None = None) -> Box:
+    """Where a part of a strip of the page is in the picture; None: all of it."""
+    rows, columns = strip.mask.shape
+    corners = np.array([[0, columns - 1, 0, columns - 1], [0, 0, rows - 1, rows - 1]])
+    pixels = np.stack([area.x, area.y]) if area is not None else corners
+    places = strip.to_page[:, :2] @ pixels + strip.to_page[:, 2:]
+    rows, columns = page.grey.shape
+    left, top = (int(v) for v in np.clip(np.floor(places.min(1)), 0, (columns - 1, rows - 1)))
+    right, bottom = (int(v) for v in np.clip(np.ceil(places.max(1)) + 1, (left + 1, top + 1), (columns, rows)))
+    return page.full_size_box(Box(left, top, right - left, bottom - top))
 
 
 def _shares(mark: NDArray[np.bool_], middles: NDArray[np.float64]) -> NDArray[np.intp]:

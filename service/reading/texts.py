@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.ctc import BLANK, alone
-from service.reading.lines import Strip
 from service.reading.looks import SeenLine, SeenPage, all_looks
 from service.reading.normalise import CANVAS, normalise
 from service.reading.numbers import PreparedNumber
 from service.reading.picture import Page
-from service.reading.places import Area, areas, cut
+from service.reading.places import Area, areas, box_of, cut
 from service.reading.types import (
     Box,
     Candidate,
@@ -143,7 +142,7 @@ def _status(prepared: PreparedNumber, lines: list[Line], thresholds: Thresholds)
 def _line(page: Page, line: NamedLine) -> Line:
     text, strip = line.seen.text, line.seen.strip
     digits = [
-        NumberDigit(digit, float(each[digit]), _of_ten(each), _box(page, strip, area))
+        NumberDigit(digit, float(each[digit]), _of_ten(each), box_of(page, strip, area))
         for digit, each, area in zip(text.digits, text.each, line.areas, strict=True)
     ]
     boxes = [digit.box for digit in digits]
@@ -176,18 +175,9 @@ def _candidates(page: Page, line: NamedLine) -> list[Candidate]:
     for column, each, area in zip(columns, alone(named.astype(np.float64), columns), found, strict=True):
         digit, shares = chosen.get(column, (int(named[column, :BLANK].argmax()), each))
         candidates.append(
-            Candidate(_box(page, strip, area), digit, max(_of_ten(shares)), float(some[column]), column in chosen)
+            Candidate(box_of(page, strip, area), digit, max(_of_ten(shares)), float(some[column]), column in chosen)
         )
     return candidates
-
-
-def _box(page: Page, strip: Strip, area: Area) -> Box:
-    """Where a part of the strip is in the picture."""
-    places = strip.to_page[:, :2] @ np.stack([area.x, area.y]) + strip.to_page[:, 2:]
-    rows, columns = page.grey.shape
-    left, top = (int(v) for v in np.clip(np.floor(places.min(1)), 0, (columns - 1, rows - 1)))
-    right, bottom = (int(v) for v in np.clip(np.ceil(places.max(1)) + 1, (left + 1, top + 1), (columns, rows)))
-    return page.full_size_box(Box(left, top, right - left, bottom - top))
 
 
 def _explanation(prepared: PreparedNumber, candidates: list[Candidate]) -> NumberExplanation:

@@ -8,144 +8,24 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from service.model.batcher import Batcher
 from service.model.gate import Gate
-from service.reading import sheet as sheets
 from service.reading.decode import decode, decode_colours
 from service.reading.picture import Page
 from service.reading.reader import Reader
-from service.reading.sheet import Sheet, is_roomy, sheet_of
+from service.reading.sheet import Sheet
 from service.reading.types import Box
-from tests.drawing import encoded, page, row_of
+from tests.drawing import encoded, row_of
 from tests.service.checks import Observed
-
-Grey = NDArray[np.uint8]
-SIZE = 640, 480
-LEFT, TOP, WIDTH, HEIGHT = 90, 170, 310, 240
-"""Of the note on the table, before it is turned."""
-PINK, YELLOW = (190, 105, 130), (140, 134, 70)
-"""Two colours that are equally bright."""
-
-
-def note(*texts: str, paper: int = 235, ink: int = 45) -> Grey:
-    """A note with lines of digits."""
-    cover = np.zeros((HEIGHT, WIDTH))
-    for place, text in enumerate(texts):
-        row = row_of(text, 44, 10)
-        top = 40 + 80 * place
-        cover[top : top + row.shape[0], 50 : 50 + row.shape[1]] = row / 255
-    return np.round(paper + (ink - paper) * cover).astype(np.uint8)
-
-
-def table(level: int = 80, grain: float = 12, seed: int = 0) -> Grey:
-    """A table of wood, of `level` on average."""
-    rows = np.random.default_rng(seed).normal(level, grain, (SIZE[0], 6))
-    return np.clip(cv2.resize(rows, SIZE[::-1], interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
-
-
-def lying(note: Grey, table: Grey, degrees: float = 5, left: int = LEFT) -> Grey:
-    """The note on the table."""
-    place = np.array([[1, 0, left], [0, 1, TOP]], np.float64)
-    turn = cv2.getRotationMatrix2D((left + WIDTH / 2, TOP + HEIGHT / 2), degrees, 1)
-    to = (turn @ np.vstack([place, [0, 0, 1]])).astype(np.float64)
-    there = cv2.warpAffine(np.ones(note.shape, np.float32), to, SIZE[::-1])
-    laid = cv2.warpAffine(note, to, SIZE[::-1], borderMode=cv2.BORDER_REPLICATE)
-    return np.round(table + there * (laid - table.astype(np.float32))).astype(np.uint8)
-
-
-def page_of(grey: Grey) -> Page:
-    return Page(grey, grey.shape[1], grey.shape[0])
-
-
-def about(box: Box, other: Box, pixels: int) -> bool:
-    edges = [(b.x, b.y, b.x + b.width, b.y + b.height) for b in (box, other)]
-    return all(abs(one - two) <= pixels for one, two in zip(*edges, strict=True))
-
-
-@pytest.mark.parametrize(("paper", "ground"), [(235, 80), (120, 190), (25, 150)])
-def test_a_note_is_found_whether_it_is_lighter_or_darker_than_the_table(paper: int, ground: int) -> None:
-    picture = lying(note(paper=paper), table(ground), 0)
-    found = sheet_of(page_of(picture), None)
-    assert found is not None and found.page.area is not None
-    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 12)
-    assert found.page.grey.shape == (found.page.area.height, found.page.area.width)
-    assert np.abs(found.page.grey.astype(int) - paper).max() <= 3  # nothing of the table is left
-
-
-def test_one_that_is_turned_is_cut_out_and_its_corners_are_painted_like_paper() -> None:
-    found = sheet_of(page_of(lying(note(), table(), 12)), None)
-    assert found is not None
-    assert found.page.grey.shape > (HEIGHT, WIDTH)
-    assert found.page.grey.min() > 200
-
-
-def test_one_that_runs_out_of_the_picture_is_found() -> None:
-    found = sheet_of(page_of(lying(note(), table(), 0, left=-40)), None)
-    assert found is not None and found.page.area is not None
-    assert about(found.page.area, Box(0, TOP, WIDTH - 40, HEIGHT), 12)
-
-
-def test_one_as_bright_as_the_table_is_found_by_its_colour() -> None:
-    there = lying(np.full((HEIGHT, WIDTH), 255, np.uint8), np.zeros(SIZE, np.uint8), 0) > 127
-    colours = np.where(there[..., None], np.array(YELLOW), np.array(PINK)).astype(np.uint8)
-    grey = np.asarray(Image.fromarray(colours).convert("L"))
-    assert np.ptp(grey) <= 5
-    assert sheet_of(page_of(grey), None) is None
-    found = sheet_of(page_of(grey), colours[::2, ::2])
-    assert found is not None and found.page.area is not None
-    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
-
-
-def test_a_shadow_across_a_coloured_note_does_not_cut_it_in_two() -> None:
-    there = lying(np.full((HEIGHT, WIDTH), 255, np.uint8), np.zeros(SIZE, np.uint8), 0) > 127
-    colours = np.where(there[..., None], np.array(YELLOW), np.array(PINK)).astype(np.float32)
-    colours[:, LEFT + WIDTH // 2 :] *= 0.45
-    picture = colours.astype(np.uint8)
-    found = sheet_of(page_of(np.asarray(Image.fromarray(picture).convert("L"))), picture)
-    assert found is not None and found.page.area is not None
-    assert about(found.page.area, Box(LEFT, TOP, WIDTH, HEIGHT), 14)
-
-
-@pytest.mark.parametrize("grey", [np.full(SIZE, 230, np.uint8), page(5, SIZE, height=300, pen=30), table()])
-def test_a_page_a_digit_and_an_empty_table_are_no_sheets(grey: Grey) -> None:
-    found = sheet_of(page_of(grey), None)
-    assert found is None or found.page.grey.size < 0.5 * grey.size  # a plank may be
-
-
-def test_small_pictures_show_no_table() -> None:
-    small = cv2.resize(lying(note(), table()), (sheets._ROOMY - 1, 300))
-    assert not is_roomy(page_of(np.asarray(small, np.uint8)))
-    assert sheet_of(page_of(np.asarray(small, np.uint8)), None) is None
-
-
-@pytest.mark.parametrize("shape", [(200, 200), (200, 2000), (1900, 210), (640, 480)])
-@pytest.mark.parametrize("wide", [3, 11, 40, 150])
-def test_stripes_planks_and_noise_of_any_shape_do_no_harm(shape: tuple[int, int], wide: int) -> None:
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    noise = np.random.default_rng(wide).normal(0, 6, shape)
-    for bands in (rows // wide, columns // wide, (rows + columns) // wide, rows // wide + columns // wide):
-        picture = np.clip(90 + 110 * (bands % 2) + noise, 0, 255).astype(np.uint8)
-        colours = np.stack([picture, 255 - picture, picture], axis=2)
-        found = sheet_of(page_of(picture), colours)
-        if found is not None:
-            assert found.page.area is not None
-            assert found.page.grey.shape == (found.page.area.height, found.page.area.width)
-            assert min(found.page.grey.shape) > 0
-
-
-def test_a_strip_that_is_all_rim_is_no_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = page_of(lying(note(), table(), 0))
-    assert sheet_of(picture, None) is not None
-    monkeypatch.setattr(sheets, "_RIM", 100)
-    assert sheet_of(picture, None) is None
+from tests.service.notes import LEFT, SIZE, TOP, WIDTH, about, lying, note, page_of, table
 
 
 def test_what_is_on_a_sheet_and_what_is_beside_it() -> None:
     corners = np.array([(100, 100), (300, 100), (300, 300), (100, 300)], np.float32)
-    found = Sheet(page_of(np.zeros((512, 512), np.uint8)), corners, sure=True)
+    whole = page_of(np.zeros((512, 512), np.uint8))
+    found = Sheet(whole, np.ones((512, 512), np.uint8), corners, sure=True)
     assert found.holds(Box(150, 150, 40, 60))
     assert not found.holds(Box(90, 150, 20, 60))  # across the outline
     assert not found.holds(Box(102, 150, 10, 60))  # along it
@@ -215,6 +95,39 @@ def test_a_page_with_a_lit_patch_is_read_wholly(released: Reader, shade: int) ->
     light[200:420, 30:440] = 235
     picture = np.round(light * (1 - 0.8 * ink)).astype(np.uint8)
     assert released.number(encoded(picture)).text == "8205\n4713\n9066"
+
+
+def test_one_line_of_several_is_not_taken_for_all(released: Reader) -> None:
+    """Half of the note is in a shadow, so that the whole picture shows one line of digits, and squares of the cloth."""
+    cloth = np.full(SIZE, 120, np.uint8)
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    cloth[(rows // 60 + columns // 60) % 2 == 0] = 35
+    picture = lying(note("40721", "35126", paper=215), cloth, 5).astype(np.float32)
+    picture[TOP + 130 :] *= 0.5
+    assert released.number(encoded(picture.astype(np.uint8))).text == "40721\n35126"
+
+
+def test_a_pen_beside_the_note_is_no_one(released: Reader) -> None:
+    picture = lying(note("4072", "3512"), np.full(SIZE, 170, np.uint8), 4)
+    cv2.line(picture, (150, 470), (160, 600), 60, 7, cv2.LINE_AA)
+    reading = released.number(encoded(picture))
+    assert (reading.text, reading.status) == ("4072\n3512", "ok")
+
+
+@pytest.mark.parametrize(("left", "text"), [(11, "4072"), (32, "14072")])
+def test_a_stroke_along_the_outline_is_a_bit_of_that(released: Reader, left: int, text: str) -> None:
+    paper = note(" ", "4072")
+    cv2.line(paper, (left, 118), (left + 2, 170), 45, 5, cv2.LINE_AA)
+    assert released.number(encoded(lying(paper, table(), 3))).text == text
+
+
+def test_a_digit_at_the_outline_is_none(released: Reader) -> None:
+    """What is no mere stroke is read however near to the edge of the paper it is."""
+    paper = note(" ", "4072")
+    row = row_of("8", 44)
+    view = paper[30 : 30 + row.shape[0], 8 : 8 + row.shape[1]]
+    view[:] = np.round(235 + (45 - 235) * (row / 255)).astype(np.uint8)
+    assert released.number(encoded(lying(paper, table(), 3))).text == "8\n4072"
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
