@@ -6,16 +6,17 @@ classification" (CVPR 2012), of one network here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.components import components
 from service.reading.ctc import Text, best_text, text_of_looks
 from service.reading.lines import Strip
 from service.reading.numbers import PreparedNumber
-from service.reading.places import box_of
+from service.reading.places import Area, box_of
+from service.reading.sheet import Sheet
 from service.reading.tiles import HEIGHT, TILE, LinePicture, joined, line_picture, tiles
 from service.reading.types import Thresholds
 
@@ -26,6 +27,7 @@ _MOST_TILES = 64  # of further looks at a page, the least sure lines first
 _FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be a mere stroke
 _DOUBTED = 0.9  # a digit, on average: a page with a line less sure may be a sheet on a table
 _LIKELY = 0.8  # the same, from which on a line speaks for what it is seen in
+_LONG = 1.35  # times as high as the line's digits: a one is not
 _AS_GOOD = 0.95  # of what the whole picture's lines are worth: from there on those of what is surely a sheet are taken
 
 
@@ -59,9 +61,9 @@ class SeenPage:
 
         An outline is seen, or little is read, or something that is not sure, may be a mere stroke, or is none of digits.
         """
-        said = [line.text for line in self.lines if line.text.certainty >= _HOPELESS]
-        little = sum(len(text.digits) for text in said) <= _FEW or len(said) < len(self.lines)
-        unsure = any(text.certainty < _DOUBTED or _may_be_stroke(text) for text in said)
+        said = [line for line in self.lines if line.text.certainty >= _HOPELESS]
+        little = sum(len(line.text.digits) for line in said) <= _FEW or len(said) < len(self.lines)
+        unsure = any(line.text.certainty < _DOUBTED or _may_be_stroke(line.text) or _ends_long(line) for line in said)
         return self.prepared.outlined or little or unsure
 
     def likelier(self, on_sheet: SeenPage) -> SeenPage:
@@ -69,18 +71,12 @@ class SeenPage:
 
         Ones that are not on the sheet count for nothing: they are bits of its outline, or pens.
         """
-        own, other = ([line for line in seen.lines if not seen._is_bit(line, on_sheet)] for seen in (self, on_sheet))
         sheet = on_sheet.prepared.sheet
-        least = (_AS_GOOD if sheet is not None and sheet.sure else 1.0) * _worth(own)
-        if _worth(other) > least or (len(own) < len(self.lines) and not _worth(own)):
-            return replace(on_sheet, lines=tuple(other))
+        own, other = _worth(self, sheet), _worth(on_sheet, sheet)
+        least = (_AS_GOOD if sheet is not None and sheet.sure else 1.0) * own
+        if other > least or (not own and any(_is_bit(self, line, sheet) for line in self.lines)):
+            return replace(on_sheet, lines=tuple(line for line in on_sheet.lines if not _is_bit(on_sheet, line, sheet)))
         return self
-
-    def _is_bit(self, line: SeenLine, on_sheet: SeenPage) -> bool:
-        sheet = on_sheet.prepared.sheet
-        if sheet is None or not _may_be_stroke(line.text):
-            return False
-        return not sheet.holds(box_of(self.prepared.page, line.strip))
 
 
 def _may_be_stroke(text: Text) -> bool:
@@ -88,9 +84,38 @@ def _may_be_stroke(text: Text) -> bool:
     return set(text.digits) <= {1} and len(text.digits) <= _SHORT
 
 
-def _worth(lines: Sequence[SeenLine]) -> float:
-    texts = [line.text for line in lines if line.text.certainty >= _HOPELESS]
-    return max(0.0, sum(len(text.digits) * (text.certainty - _LIKELY) for text in texts))
+def _ends_long(line: SeenLine) -> bool:
+    """Whether a one at an end of the line is longer than digits are."""
+    text, strip = line.text, line.strip
+    ends = [text.columns[place] for place in (0, -1) if text.digits[place] == 1]
+    if not ends:
+        return False
+    x, _, w, h, _ = components(strip.mask)[1][1:].T
+    return any(
+        bool(((x <= at) & (at < x + w) & (h > _LONG * strip.height)).any()) for at in map(line.picture.to_strip, ends)
+    )
+
+
+def _counted(seen: SeenPage, line: SeenLine, sheet: Sheet | None) -> int:
+    """How many digits of the line are no bits of the sheet's outline, nor pens beside it."""
+    text, page = line.text, seen.prepared.page
+    if sheet is None or (_may_be_stroke(text) and sheet.holds(box_of(page, line.strip))):
+        return len(text.digits)
+    if _may_be_stroke(text):
+        return 0
+    middle = np.array([len(line.strip.mask) // 2])
+    columns = [column for digit, column in zip(text.digits, text.columns, strict=True) if digit == 1]
+    places = [Area(np.array([round(line.picture.to_strip(column))]), middle) for column in columns]
+    return len(text.digits) - sum(not sheet.holds(box_of(page, line.strip, place)) for place in places)
+
+
+def _is_bit(seen: SeenPage, line: SeenLine, sheet: Sheet | None) -> bool:
+    return bool(line.text.digits) and not _counted(seen, line, sheet)
+
+
+def _worth(seen: SeenPage, sheet: Sheet | None) -> float:
+    lines = [line for line in seen.lines if line.text.certainty >= _HOPELESS]
+    return max(0.0, sum(_counted(seen, line, sheet) * (line.text.certainty - _LIKELY) for line in lines))
 
 
 def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: Thresholds) -> SeenPage:

@@ -114,6 +114,12 @@ def test_a_pen_beside_the_note_is_no_one(released: Reader) -> None:
     assert (reading.text, reading.status) == ("4072\n3512", "ok")
 
 
+def test_the_shadow_of_an_edge_beside_a_line_is_no_one_at_its_end(released: Reader) -> None:
+    picture = lying(note("4072", paper=150), np.full(SIZE, 178, np.uint8), 0)
+    cv2.line(picture, (LEFT + WIDTH, TOP + 36), (LEFT + WIDTH + 1, TOP + 92), 60, 5, cv2.LINE_AA)
+    assert released.number(encoded(picture)).text == "4072"
+
+
 @pytest.mark.parametrize(("left", "text"), [(11, "4072"), (32, "14072")])
 def test_a_stroke_along_the_outline_is_a_bit_of_that(released: Reader, left: int, text: str) -> None:
     paper = note(" ", "4072")
