@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.reading.types import Box, Grey
 
+Matrix = NDArray[np.float64]
 T = TypeVar("T", np.uint8, np.uint16, np.float32)
 
 
@@ -18,42 +19,58 @@ T = TypeVar("T", np.uint8, np.uint16, np.float32)
 class Page:
     """A decoded picture, upright: `grey` at working resolution, `width` and `height` of the picture itself.
 
-    `area`: the part of the picture that `grey` shows; None: all of it.
+    `place` float64 `[3, 3]`, where `grey` shows a part of the picture, perhaps turned and as seen from above: maps `(x, y, 1)`, x
+    and y from 0 to 1 across and down that, to pixels of the picture and what these are to be divided by. None: `grey` shows all.
     """
 
     grey: Grey
     width: int
     height: int
-    area: Box | None = None
+    place: Matrix | None = None
 
     def reduced(self, working_size: int) -> Page:
         """The same at no more than `working_size` pixels on the longer side of `grey`."""
         grey = reduced(self.grey, working_size)
         return self if grey is self.grey else replace(self, grey=grey)
 
-    def part(self, grey: Grey, box: Box) -> Page:
-        """The part of the picture in `box`, in pixels of this page's `grey`; the part's own `grey` is as large as that."""
-        return replace(self, grey=grey, area=self.full_size_box(box))
+    def part(self, grey: Grey, to_page: Matrix) -> Page:
+        """A part of the page, which `grey` shows in whatever way; `to_page` float64 `[3, 3]` maps its pixels to this page's."""
+        return replace(self, grey=grey, place=self._to_whole @ to_page @ np.diag((grey.shape[1], grey.shape[0], 1.0)))
 
     def full_size_box(self, box: Box) -> Box:
-        """`box` in pixels of the picture where it is given in pixels of `grey`."""
-        rows, columns = self.grey.shape
-        area = self.area or Box(0, 0, self.width, self.height)
-        left, right = (area.x + round(x * area.width / columns) for x in (box.x, box.x + box.width))
-        top, bottom = (area.y + round(y * area.height / rows) for y in (box.y, box.y + box.height))
+        """`box` in pixels of the picture where it is given in pixels of `grey`; where that is turned, the box around it."""
+        if self.place is None:
+            rows, columns = self.grey.shape
+            left, right = (round(x * self.width / columns) for x in (box.x, box.x + box.width))
+            top, bottom = (round(y * self.height / rows) for y in (box.y, box.y + box.height))
+            return Box(left, top, max(1, right - left), max(1, bottom - top))
+        x, y = (np.array(ends, np.float64) for ends in ((box.x, box.x + box.width), (box.y, box.y + box.height)))
+        corners = np.stack([np.tile(x, 2), np.repeat(y, 2), np.ones(4)])
+        places = self._to_whole @ corners
+        places = np.round(places[:2] / places[2])
+        (left, top), (right, bottom) = places.min(axis=1).astype(int).tolist(), places.max(axis=1).astype(int).tolist()
         return Box(left, top, max(1, right - left), max(1, bottom - top))
 
     def on_whole(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A mask of `grey` as one of the whole picture, at the same resolution: nothing is around a part."""
-        if self.area is None:
+        """A mask of `grey` as one of the whole picture, at about the same resolution: nothing is around a part."""
+        if self.place is None:
             return mask
-        across, down = mask.shape[1] / self.area.width, mask.shape[0] / self.area.height
-        rows, columns = round(self.height * down), round(self.width * across)
-        whole = np.zeros((max(rows, mask.shape[0]), max(columns, mask.shape[1])), np.uint8)
-        top = min(round(self.area.y * down), whole.shape[0] - mask.shape[0])
-        left = min(round(self.area.x * across), whole.shape[1] - mask.shape[1])
-        whole[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
-        return whole
+        rows, columns = mask.shape
+        shown = self.full_size_box(Box(0, 0, self.grey.shape[1], self.grey.shape[0]))
+        scale = float(np.sqrt(mask.size / (shown.width * shown.height)))
+        size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # of pixels, which are counted from there
+        forward = np.diag((scale, scale, 1.0)) @ self.place @ np.diag((1 / columns, 1 / rows, 1.0))
+        forward = np.linalg.inv(middles) @ forward @ middles
+        return np.asarray(cv2.warpPerspective(mask, forward, size, flags=cv2.INTER_NEAREST), np.uint8)
+
+    @property
+    def _to_whole(self) -> Matrix:
+        """From pixels of `grey` to those of the picture."""
+        rows, columns = self.grey.shape
+        if self.place is None:
+            return np.diag((self.width / columns, self.height / rows, 1.0))
+        return self.place @ np.diag((1 / columns, 1 / rows, 1.0))
 
 
 def reduced(values: NDArray[T], working_size: int) -> NDArray[T]:

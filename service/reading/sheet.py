@@ -27,7 +27,10 @@ _RIM, _BAND = (
     3,
     6,
 )  # pixels at the outline that belong to neither side; within so many more, bits of the outline are seen
+_FOUR, _ASKEW = 0.9, 10.0  # of its quadrangle a sheet with four corners fills; degrees: less is upright
 _SHEET, _EVEN = 200, 9  # pixels of the sheet's longer side, and of them those over which the median is paper
+
+Floats = NDArray[np.float32]
 
 
 def is_roomy(page: Page) -> bool:
@@ -75,12 +78,52 @@ def sheet_of(page: Page, colours: NDArray[np.uint8] | None) -> Sheet | None:
     thumb = shrunk(page.grey, THUMB / max(page.grey.shape))
     hues = _hues(colours, thumb.shape) if colours is not None else ()
     best = likeliest_outline([(thumb, 1.0), *((hue, _HUE) for hue in hues)])
-    alone = _alone(page, best.polygon, page.grey.shape[1] / thumb.shape[1]) if best is not None else None
-    if best is None or alone is None:
+    if best is None:
         return None
-    corners = (best.polygon[:, 0] + 0.5) / np.array(thumb.shape[::-1])
-    outline = np.asarray(corners * (page.width, page.height), np.float32)
-    return Sheet(*alone, outline, best.sure)
+    scale = page.grey.shape[1] / thumb.shape[1]
+    corners = ((best.polygon[:, 0] + 0.5) * scale).astype(np.float32)
+    quad = _askew(corners) if best.sure else None
+    flat, outline = (page, corners) if quad is None else _from_above(page, quad, corners, round(2 * _RIM * scale))
+    alone = _alone(flat, outline, scale)
+    if alone is None:
+        return None
+    size = np.array(page.grey.shape[::-1])
+    return Sheet(*alone, np.asarray(corners / size * (page.width, page.height), np.float32), best.sure)
+
+
+def _askew(outline: Floats) -> Floats | None:
+    """The four corners of a sheet that is turned or seen from aside, float32 `[4, 2]` from its upper left clockwise.
+
+    None: it lies upright, about, or has other corners.
+    """
+    quad = np.asarray(cv2.approxPolyN(outline[:, None], 4, ensure_convex=True), np.float32).reshape(-1, 2)
+    if len(quad) != 4 or cv2.contourArea(outline) < _FOUR * cv2.contourArea(quad):
+        return None
+    sides = np.roll(quad, -1, axis=0) - quad
+    if cv2.contourArea(quad, oriented=True) < 0:
+        quad = quad[::-1]
+        sides = np.roll(quad, -1, axis=0) - quad
+    turns = np.degrees(np.arctan2(sides[:, 1], sides[:, 0]))
+    first = int(np.abs(turns).argmin())
+    quad, turns = np.roll(quad, -first, axis=0), np.roll(turns, -first)
+    away = (turns - (0, 90, 180, 270) + 180) % 360 - 180
+    return quad if np.abs(away).max() > _ASKEW else None
+
+
+def _from_above(page: Page, quad: Floats, outline: Floats, margin: int) -> tuple[Page, Floats]:
+    """The page as it is where the sheet is seen from above, with so many pixels around that, and the outline there."""
+    lengths = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)
+    across, down = (lengths[:2] + lengths[2:]) / 2
+    there = np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32) + margin
+    to_page = cv2.getPerspectiveTransform(there, quad)
+    size = round(across) + 2 * margin, round(down) + 2 * margin
+    middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # of pixels, which are counted from there
+    back = np.linalg.inv(middles) @ to_page @ middles
+    grey = cv2.warpPerspective(
+        page.grey, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    moved = cv2.perspectiveTransform(outline[:, None], np.linalg.inv(to_page))[:, 0]
+    return page.part(np.asarray(grey, np.uint8), np.asarray(to_page, np.float64)), np.asarray(moved, np.float32)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
@@ -91,7 +134,7 @@ def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Gre
     return first, second
 
 
-def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> tuple[Page, NDArray[np.uint8]] | None:
+def _alone(page: Page, outline: Floats, scale: float) -> tuple[Page, NDArray[np.uint8]] | None:
     """The part of the page within the outline; what is around is painted as the sheet's own paper is at the place next to it.
 
     And where it is away from the outline.
@@ -99,7 +142,7 @@ def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> tuple[Page, 
     None: it is so narrow that nothing is left of it without its rim.
     """
     region = np.zeros(page.grey.shape, np.uint8)
-    cv2.fillConvexPoly(region, np.round((polygon[:, 0] + 0.5) * scale - 0.5).astype(np.int32), 1)
+    cv2.fillConvexPoly(region, np.round(outline - 0.5).astype(np.int32), 1)
     within = _eroded(region, round(_RIM * scale))
     left, top, width, height = cv2.boundingRect(within)
     if not width:
@@ -118,7 +161,8 @@ def _alone(page: Page, polygon: NDArray[np.int32], scale: float) -> tuple[Page, 
     of_label = np.zeros(int(nearest.max()) + 1, np.uint8)
     of_label[nearest[inner > 0]] = paper[inner > 0]
     bare = cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
-    return page.part(np.where(within > 0, grey, bare).astype(np.uint8), Box(left, top, width, height)), away
+    shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
+    return page.part(np.where(within > 0, grey, bare).astype(np.uint8), shift), away
 
 
 def _eroded(region: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:

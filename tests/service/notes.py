@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.picture import Page
+from service.reading.sheet import Sheet
 from service.reading.types import Box
 from tests.drawing import row_of
 
@@ -51,3 +52,9 @@ def page_of(grey: Grey) -> Page:
 def about(box: Box, other: Box, pixels: int) -> bool:
     edges = [(b.x, b.y, b.x + b.width, b.y + b.height) for b in (box, other)]
     return all(abs(one - two) <= pixels for one, two in zip(*edges, strict=True))
+
+
+def area_of(sheet: Sheet) -> Box:
+    """Where the sheet is in the picture."""
+    rows, columns = sheet.page.grey.shape
+    return sheet.page.full_size_box(Box(0, 0, columns, rows))

@@ -19,7 +19,7 @@ from service.reading.sheet import Sheet
 from service.reading.types import Box
 from tests.drawing import encoded, row_of
 from tests.service.checks import Observed
-from tests.service.notes import LEFT, SIZE, TOP, WIDTH, about, lying, note, page_of, table
+from tests.service.notes import HEIGHT, LEFT, SIZE, TOP, WIDTH, about, lying, note, page_of, table
 
 
 def test_what_is_on_a_sheet_and_what_is_beside_it() -> None:
@@ -36,9 +36,9 @@ def test_what_is_on_a_sheet_and_what_is_beside_it() -> None:
 
 def test_boxes_and_masks_of_a_part_are_those_of_the_picture() -> None:
     whole = Page(np.zeros((100, 200), np.uint8), 800, 400)
-    part = whole.part(np.zeros((40, 60), np.uint8), Box(100, 50, 60, 40)).reduced(30)
+    part = whole.part(np.zeros((40, 60), np.uint8), np.array([[1, 0, 100], [0, 1, 50], [0, 0, 1.0]])).reduced(30)
     assert part.grey.shape == (20, 30)
-    assert part.area == Box(400, 200, 240, 160)
+    assert part.full_size_box(Box(0, 0, 30, 20)) == Box(400, 200, 240, 160)
     assert part.full_size_box(Box(15, 10, 3, 5)) == Box(520, 280, 24, 40)
     mask = np.zeros((20, 30), np.uint8)
     mask[10:15, 15:18] = 1
@@ -61,6 +61,27 @@ def test_a_note_is_read_and_its_digits_are_boxed_where_they_are(released: Reader
     assert mask.shape[1] / mask.shape[0] == pytest.approx(SIZE[1] / SIZE[0], rel=0.02)  # of the whole picture
     assert mask.any()
     assert not mask[: round(TOP / SIZE[0] * mask.shape[0])].any()
+
+
+@pytest.mark.parametrize("degrees", [-35, 25, 40])
+def test_one_that_is_turned_is_read_and_boxed_where_it_is(released: Reader, degrees: float) -> None:
+    picture = lying(note("4072", "351"), table(), degrees)
+    reading = released.number(encoded(picture), explain=True)
+    assert (reading.text, reading.status) == ("4072\n351", "ok")
+    turn = cv2.getRotationMatrix2D((LEFT + WIDTH / 2, TOP + HEIGHT / 2), degrees, 1)
+    for line, top in zip(reading.lines, (62, 142), strict=True):
+        middles = np.array([(d.box.x + d.box.width / 2, d.box.y + d.box.height / 2, 1) for d in line.digits])
+        upright = middles @ cv2.invertAffineTransform(turn).T
+        np.testing.assert_allclose(upright[:, 1], TOP + top, atol=6)
+        assert (np.diff(upright[:, 0]) > 20).all()
+        for digit in line.digits:
+            box = digit.box
+            assert picture[box.y : box.y + box.height, box.x : box.x + box.width].min() < 90  # there is ink
+    assert reading.explanation is not None
+    mask = np.asarray(Image.open(io.BytesIO(reading.explanation.mask)))
+    there = cv2.resize((picture < 60).astype(np.uint8), mask.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    near = cv2.dilate(there.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert mask.any() and (mask > 0)[near].sum() > 0.98 * (mask > 0).sum()
 
 
 @pytest.mark.anyio
