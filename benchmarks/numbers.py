@@ -17,9 +17,9 @@ from benchmarks.sets import chosen, mnist_arrays
 from trainer import metrics
 
 STRINGS, LINES, NOTES = 2_000, 1_000, 500
-"""Pictures in the sets of synthetic strings, of synthetic lines on paper, and of such on notes on a table."""
+"""Pictures in the sets of synthetic strings, of synthetic lines on paper, and in either of those of such on notes on a table."""
 
-NOTES_NAME = "MNIST lines, notes on a table"
+NOTES_NAME, ASKEW_NAME = "MNIST lines, notes on a table", "MNIST lines, notes seen askew"
 HEAD = (
     f"{'numbers':42} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
     f"{'distance':>8} {'ECE':>7} {'95 % interval':>18}"
@@ -52,7 +52,8 @@ def number_folders(root: Path, limit: int | None, only: str | None) -> Iterator[
 
 
 def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
-    """Strings of MNIST's test digits, dark on light, one to four such lines on synthetic paper, one to three on notes on a table.
+    """Strings of MNIST's test digits, dark on light, one to four such lines on synthetic paper, one to three on notes on a table,
+    upright and askew.
 
     A string is of the kind `touching` where some neighbours have no free column between them.
     """
@@ -65,17 +66,20 @@ def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple
             continue
         pages = [make(images, labels, np.random.default_rng([seed, place])) for place in chosen(count, limit)]
         yield name, [NumberSample(p.picture, p.text, p.ground or ("apart" if p.apart else "touching")) for p in pages]
-    if not only or only in NOTES_NAME:
-        yield NOTES_NAME, [_note(images, labels, place) for place in chosen(NOTES, limit)]
+    for name, askew in ((NOTES_NAME, False), (ASKEW_NAME, True)):
+        if not only or only in name:
+            yield name, [_note(images, labels, place, askew=askew) for place in chosen(NOTES, limit)]
 
 
-def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int) -> NumberSample:
-    random = np.random.default_rng([12, place])
+def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int, *, askew: bool) -> NumberSample:
+    random = np.random.default_rng([14 if askew else 12, place])
     table = scenes.drawn_table(random)
     page = strings.on_paper(images, labels, random, lines=(1, 3), digits=(1, 8), margin=scenes.MARGIN)
-    return NumberSample(
-        lambda: scenes.on_table(page.picture, np.random.default_rng([13, place]), table=table), page.text, table
-    )
+
+    def lay() -> bytes:
+        return scenes.on_table(page.picture, np.random.default_rng([13, place]), table=table, askew=askew)
+
+    return NumberSample(lay, page.text, table)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,18 @@ def drawn_table(random: np.random.Generator) -> Table:
     return TABLES[int(random.integers(len(TABLES)))]
 
 
-def on_table(sheet: bytes, random: np.random.Generator, *, table: Table, side: tuple[int, int] = (1000, 1800)) -> bytes:
+def on_table(
+    sheet: bytes,
+    random: np.random.Generator,
+    *,
+    table: Table,
+    side: tuple[int, int] = (1000, 1800),
+    askew: bool = False,
+) -> bytes:
     """The encoded picture of a `sheet`, an encoded picture, as it lies on a table.
 
     `side`: least and greatest length of the picture's longer side in pixels. Of three sheets one runs out of the picture a little.
+    `askew`: it is turned by 10 to 40 degrees and seen from aside, and all of it is in the picture; else by up to 9 degrees.
     """
     decoded = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
     page: Floats = np.asarray(decoded, np.float32)[..., ::-1]
@@ -42,7 +50,7 @@ def on_table(sheet: bytes, random: np.random.Generator, *, table: Table, side: t
     fit = random.uniform(0.5, 0.9) * min(width / page.shape[1], height / page.shape[0])
     way = cv2.INTER_AREA if fit < 1 else cv2.INTER_LINEAR
     page = np.asarray(cv2.resize(page, None, fx=fit, fy=fit, interpolation=way), np.float32)
-    corners = _corners(page.shape, (width, height), random)
+    corners = (_askew if askew else _corners)(page.shape, (width, height), random)
     ground = _ground(table, height, width, random)
     there = _laid(np.ones(page.shape[:2], np.float32), corners, (width, height))
     _things(ground, there, random)
@@ -53,27 +61,44 @@ def on_table(sheet: bytes, random: np.random.Generator, *, table: Table, side: t
     scene = ground + there[..., None] * (_laid(page, corners, (width, height)) - ground)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     lit = scene * surface.light((x, y), random)[..., None] * surface.tint(random)
-    if random.random() < 1 / 3:
+    if random.random() < 1 / 3 and not askew:
         lit = _running_out(np.asarray(lit, np.float32), corners, int(random.integers(4)), random)
     return surface.camera(np.ascontiguousarray(lit, np.float32), random)
 
 
-def _corners(shape: tuple[int, ...], size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
-    """Where the sheet's corners come to lie, from the upper left clockwise, float32 `[4, 2]`: turned, seen a little from aside."""
+def _flat(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A sheet's corners, from the upper left clockwise, float32 `[4, 2]`."""
     down, across = shape[:2]
-    flat = np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32) - (across / 2, down / 2)
-    turn = np.deg2rad(random.uniform(-9, 9))
-    turned = flat @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32)
+
+
+def _turned(shape: tuple[int, ...], degrees: float) -> NDArray[np.float64]:
+    """The same about the sheet's middle, when it is turned."""
+    flat = _flat(shape) - np.array(shape[1::-1], np.float32) / 2
+    turn = np.deg2rad(degrees)
+    return np.asarray(flat @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]), np.float64)
+
+
+def _corners(shape: tuple[int, ...], size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
+    """Where the sheet's corners come to lie: turned, seen a little from aside."""
+    turned = _turned(shape, random.uniform(-9, 9))
     middle = np.array(size) * random.uniform(0.44, 0.56, 2)
     return np.asarray(middle + turned * (1 + random.uniform(-0.05, 0.05, (4, 2))), np.float32)
 
 
+def _askew(shape: tuple[int, ...], size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
+    """The same of one that is turned further, and seen by somebody who sits at the table: lower, and wider where it is nearer."""
+    x, y = _turned(shape, random.uniform(10, 40) * random.choice((-1, 1))).T
+    wider = 1 + random.uniform(0, 0.25) * y / np.abs(y).max()
+    seen = np.stack([x * wider, y * random.uniform(0.65, 1)], axis=1)
+    seen -= (seen.min(axis=0) + seen.max(axis=0)) / 2
+    fit = min(1.0, float((0.96 * np.array(size) / np.ptp(seen, axis=0)).min()))
+    return np.asarray(np.array(size) / 2 + fit * seen, np.float32)
+
+
 def _laid(page: Floats, corners: NDArray[np.float32], size: tuple[int, int]) -> Floats:
-    down, across = page.shape[:2]
-    flat = np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32)
-    return np.asarray(
-        cv2.warpPerspective(page, cv2.getPerspectiveTransform(flat, corners), size, flags=cv2.INTER_LINEAR)
-    )
+    to = cv2.getPerspectiveTransform(_flat(page.shape), corners)
+    return np.asarray(cv2.warpPerspective(page, to, size, flags=cv2.INTER_LINEAR))
 
 
 def _ground(table: Table, height: int, width: int, random: np.random.Generator) -> Floats:

@@ -69,7 +69,7 @@ def test_a_note_lies_on_a_table(table: scenes.Table) -> None:
         [Part(IMAGES[5])], np.random.default_rng(1), scale=4, ground="plain", margin=scenes.MARGIN
     ).picture
     one, same, other = (scenes.on_table(note, np.random.default_rng(seed), table=table) for seed in (1, 1, 2))
-    assert one == same != other
+    assert one == same != other != scenes.on_table(note, np.random.default_rng(2), table=table, askew=True)
     assert 900 <= max(grey(one).shape) <= 1800  # less where the note runs out of the picture
 
 
@@ -81,6 +81,17 @@ def test_a_note_that_runs_out_of_the_picture_does_so_on_one_side(side: int) -> N
     cut = scenes._running_out(scene, corners, side, np.random.default_rng(0))
     edges = [cut[:, 0], cut[:, -1], cut[0], cut[-1]]
     assert [bool(edge.any()) for edge in edges] == [place == side for place in range(4)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shape", [(300, 200), (150, 700)])
+def test_a_note_seen_askew_is_turned_and_wholly_in_the_picture(seed: int, shape: tuple[int, int]) -> None:
+    corners = scenes._askew(shape, (640, 480), np.random.default_rng(seed))
+    assert (corners >= 0).all() and (corners <= (640, 480)).all()
+    (right, down), (left, up) = corners[1] - corners[0], corners[2] - corners[3]
+    for x, y in ((right, down), (left, up)):
+        assert 5 < abs(np.degrees(np.arctan2(y, x))) < 45
+    assert cv2.isContourConvex(corners[:, None]) and cv2.contourArea(corners, oriented=True) > 0
 
 
 def test_a_part_without_ink_has_an_empty_box() -> None:
