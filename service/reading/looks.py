@@ -72,9 +72,12 @@ class SeenPage:
         Ones that are not on the sheet count for nothing: they are bits of its outline, or pens.
         """
         sheet = on_sheet.prepared.sheet
+        if sheet is None:
+            return self
         own, other = _worth(self, sheet), _worth(on_sheet, sheet)
-        least = (_AS_GOOD if sheet is not None and sheet.sure else 1.0) * own
-        if other > least or (not own and any(_is_bit(self, line, sheet) for line in self.lines)):
+        if other > (_AS_GOOD if sheet.sure else 1.0) * own or (
+            not own and any(_is_bit(self, line, sheet) for line in self.lines)
+        ):
             return replace(on_sheet, lines=tuple(line for line in on_sheet.lines if not _is_bit(on_sheet, line, sheet)))
         return self
 
@@ -96,24 +99,22 @@ def _ends_long(line: SeenLine) -> bool:
     )
 
 
-def _counted(seen: SeenPage, line: SeenLine, sheet: Sheet | None) -> int:
+def _counted(seen: SeenPage, line: SeenLine, sheet: Sheet) -> int:
     """How many digits of the line are no bits of the sheet's outline, nor pens beside it."""
     text, page = line.text, seen.prepared.page
-    if sheet is None or (_may_be_stroke(text) and sheet.holds(box_of(page, line.strip))):
-        return len(text.digits)
     if _may_be_stroke(text):
-        return 0
+        return len(text.digits) if sheet.holds(box_of(page, line.strip)) else 0
     middle = np.array([len(line.strip.mask) // 2])
     columns = [column for digit, column in zip(text.digits, text.columns, strict=True) if digit == 1]
     places = [Area(np.array([round(line.picture.to_strip(column))]), middle) for column in columns]
     return len(text.digits) - sum(not sheet.holds(box_of(page, line.strip, place)) for place in places)
 
 
-def _is_bit(seen: SeenPage, line: SeenLine, sheet: Sheet | None) -> bool:
+def _is_bit(seen: SeenPage, line: SeenLine, sheet: Sheet) -> bool:
     return bool(line.text.digits) and not _counted(seen, line, sheet)
 
 
-def _worth(seen: SeenPage, sheet: Sheet | None) -> float:
+def _worth(seen: SeenPage, sheet: Sheet) -> float:
     lines = [line for line in seen.lines if line.text.certainty >= _HOPELESS]
     return max(0.0, sum(_counted(seen, line, sheet) * (line.text.certainty - _LIKELY) for line in lines))
 

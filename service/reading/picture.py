@@ -48,7 +48,9 @@ class Page:
         corners = np.stack([np.tile(x, 2), np.repeat(y, 2), np.ones(4)])
         places = self._to_whole @ corners
         places = np.round(places[:2] / places[2])
-        (left, top), (right, bottom) = places.min(axis=1).astype(int).tolist(), places.max(axis=1).astype(int).tolist()
+        size = np.array([self.width, self.height])
+        left, top = np.clip(places.min(axis=1), 0, size - 1).astype(int).tolist()
+        right, bottom = np.clip(places.max(axis=1), 1, size).astype(int).tolist()
         return Box(left, top, max(1, right - left), max(1, bottom - top))
 
     def on_whole(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

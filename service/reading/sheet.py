@@ -23,11 +23,10 @@ _ROOMY = 200  # pixels of the shorter side: in smaller pictures there is no tabl
 _DARK, _HUES = 16.0, 200.0  # grey levels below which hues are noise, and so many levels for a ratio of e
 _SPECKS = 5  # pixels of a speck of colour that is noise, about
 _HUE = 1.5  # times likelier: an outline in hues, which is no shadow's
-_RIM, _BAND = (
-    3,
-    6,
-)  # pixels at the outline that belong to neither side; within so many more, bits of the outline are seen
+_RIM = 3  # pixels at the outline that belong to neither side
+_BAND = 6  # pixels more, in which bits of the outline are seen
 _FOUR, _ASKEW = 0.9, 10.0  # of its quadrangle a sheet with four corners fills; degrees: less is upright
+_LONGEST = 12.0  # times the shortest side: a sheet's longest
 _SHEET, _EVEN = 200, 9  # pixels of the sheet's longer side, and of them those over which the median is paper
 
 Floats = NDArray[np.float32]
@@ -96,13 +95,17 @@ def _askew(outline: Floats) -> Floats | None:
 
     None: it lies upright, about, or has other corners.
     """
-    quad = np.asarray(cv2.approxPolyN(outline[:, None], 4, ensure_convex=True), np.float32).reshape(-1, 2)
-    if len(quad) != 4 or cv2.contourArea(outline) < _FOUR * cv2.contourArea(quad):
+    if len(outline) < 4:
         return None
-    sides = np.roll(quad, -1, axis=0) - quad
+    quad = np.asarray(cv2.approxPolyN(outline[:, None], 4, ensure_convex=True), np.float32).reshape(-1, 2)
+    if cv2.contourArea(outline) < _FOUR * cv2.contourArea(quad):
+        return None
     if cv2.contourArea(quad, oriented=True) < 0:
         quad = quad[::-1]
-        sides = np.roll(quad, -1, axis=0) - quad
+    sides = np.roll(quad, -1, axis=0) - quad
+    lengths = np.hypot(*sides.T)
+    if lengths.max() > _LONGEST * lengths.min():
+        return None
     turns = np.degrees(np.arctan2(sides[:, 1], sides[:, 0]))
     first = int(np.abs(turns).argmin())
     quad, turns = np.roll(quad, -first, axis=0), np.roll(turns, -first)
@@ -135,11 +138,9 @@ def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Gre
 
 
 def _alone(page: Page, outline: Floats, scale: float) -> tuple[Page, NDArray[np.uint8]] | None:
-    """The part of the page within the outline; what is around is painted as the sheet's own paper is at the place next to it.
+    """The part of the page within the outline, and where that is away from the outline.
 
-    And where it is away from the outline.
-
-    None: it is so narrow that nothing is left of it without its rim.
+    What is around is painted as the sheet's own paper is at the place next to it. None: the sheet is all rim.
     """
     region = np.zeros(page.grey.shape, np.uint8)
     cv2.fillConvexPoly(region, np.round(outline - 0.5).astype(np.int32), 1)
