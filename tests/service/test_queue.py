@@ -8,6 +8,7 @@ import time
 import pytest
 
 from service.errors import Draining
+from service.model import batcher as batchers
 from service.model.batcher import Batcher
 from service.model.entries import Answer
 from service.reading.reader import Reader
@@ -46,12 +47,13 @@ async def test_the_probe_goes_before_all_who_wait_however_full_the_queue_is(
 
 
 async def test_a_batch_that_takes_long_to_prepare_is_read_without_the_rest(
-    batcher: Batcher, model: FakeModel, reader: Reader, observed: Observed
+    batcher: Batcher, model: FakeModel, reader: Reader, observed: Observed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(batchers, "PREPARE_SECONDS", 0.6)  # so long that a busy machine makes no difference
     prepare = reader.prepare
 
     def slow(picture: bytes | Grey) -> Prepared:
-        time.sleep(0.015)
+        time.sleep(0.4)
         return prepare(picture)
 
     reader.prepare = slow  # type: ignore[method-assign]
