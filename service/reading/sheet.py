@@ -41,7 +41,7 @@ def is_roomy(page: Page) -> bool:
 class Sheet:
     """`page`: the part of the picture that is a sheet, what is around it painted over like paper.
 
-    `inner` uint8, as large as its `grey`: 1 where it is away from the outline. `outline` float32 `[N, 2]`: the corners, in
+    `inner` uint8, smaller than its `grey`: 1 where it is away from the outline. `outline` float32 `[N, 2]`: the corners, in
     pixels of the picture in full size. `sure`: all of it is in the picture, or all but one side.
     """
 
@@ -138,7 +138,7 @@ def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Gre
 
 
 def _alone(page: Page, outline: Floats, scale: float) -> tuple[Page, NDArray[np.uint8]] | None:
-    """The part of the page within the outline, and where that is away from the outline.
+    """The part of the page within the outline, and where that is away from the outline, as `Sheet.inner`.
 
     What is around is painted as the sheet's own paper is at the place next to it. None: the sheet is all rim.
     """
@@ -149,21 +149,21 @@ def _alone(page: Page, outline: Floats, scale: float) -> tuple[Page, NDArray[np.
     if not width:
         return None
     within = within[top : top + height, left : left + width]
-    away = _eroded(within, round(_BAND * scale))
     grey = page.grey[top : top + height, left : left + width]
     small = shrunk(grey, _SHEET / max(grey.shape))
     rows, columns = small.shape
-    inner = cv2.resize(within, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    if not inner.any():
+    there = np.asarray(cv2.resize(within, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
+    if not there.any():
         return None
-    usual = np.uint8(np.median(small[inner > 0]))
-    paper = cv2.medianBlur(np.where(inner > 0, small, usual).astype(np.uint8), _EVEN)
-    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    usual = np.uint8(np.median(small[there > 0]))
+    paper = cv2.medianBlur(np.where(there > 0, small, usual).astype(np.uint8), _EVEN)
+    _, nearest = cv2.distanceTransformWithLabels(1 - there, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     of_label = np.zeros(int(nearest.max()) + 1, np.uint8)
-    of_label[nearest[inner > 0]] = paper[inner > 0]
+    of_label[nearest[there > 0]] = paper[there > 0]
     bare = cv2.resize(cv2.blur(of_label[nearest], (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
     shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-    return page.part(np.where(within > 0, grey, bare).astype(np.uint8), shift), away
+    inner = _eroded(there, round(_BAND * scale * columns / width))
+    return page.part(np.where(within > 0, grey, bare).astype(np.uint8), shift), inner
 
 
 def _eroded(region: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
