@@ -148,8 +148,8 @@ def test_a_stroke_along_the_outline_is_a_bit_of_that(released: Reader, left: int
     assert released.number(encoded(lying(paper, table(), 3))).text == text
 
 
-def test_a_digit_at_the_outline_is_none(released: Reader) -> None:
-    """What is no mere stroke is read however near to the edge of the paper it is."""
+def test_a_digit_near_the_edge_of_the_paper_is_read(released: Reader) -> None:
+    """Only mere strokes there are taken for bits of the outline."""
     paper = note(" ", "4072")
     row = row_of("8", 44)
     view = paper[30 : 30 + row.shape[0], 8 : 8 + row.shape[1]]
