@@ -107,8 +107,9 @@ def _look(grey: Grey, inner: NDArray[np.uint8] | None) -> _Look:
         return _Look()
     marks = marks_of(ink.mask)
     if inner is not None:
-        ink = replace(ink, mask=_without_outline(ink.mask, marks, inner))
-        marks = marks_of(ink.mask)
+        mask = _without_outline(ink.mask, marks, inner)
+        if mask is not ink.mask:
+            ink, marks = replace(ink, mask=mask), marks_of(mask)
     spans = np.maximum(marks.w[1:], marks.h[1:])
     return _Look(ink.mask, find_lines(ink, marks), bool(spans.max(initial=0) > _OUTLINE * max(grey.shape)))
 
@@ -116,9 +117,10 @@ def _look(grey: Grey, inner: NDArray[np.uint8] | None) -> _Look:
 def _without_outline(mask: NDArray[np.uint8], marks: Marks, inner: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The mask without bits of a sheet's outline: straight ones, mostly where `inner`, of any size, is 0."""
     away = cv2.resize(inner, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    sizes = np.bincount(marks.labels.ravel(), minlength=len(marks.x))
     inside = np.bincount(marks.labels[away], minlength=len(marks.x))
-    bits = [label for label in np.flatnonzero(inside < _INSIDE * sizes).tolist() if label and _straight(marks, label)]
+    # What is not even that long across cannot be straight: a texture has very many such specks.
+    some = (inside < _INSIDE * marks.area) & (np.hypot(marks.w, marks.h) >= _STRAIGHT)
+    bits = [label for label in np.flatnonzero(some).tolist() if label and _straight(marks, label)]
     return np.where(np.isin(marks.labels, bits), 0, mask).astype(np.uint8) if bits else mask
 
 

@@ -61,9 +61,7 @@ class Page:
         shown = self.full_size_box(Box(0, 0, self.grey.shape[1], self.grey.shape[0]))
         scale = float(np.sqrt(mask.size / (shown.width * shown.height)))
         size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
-        middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # of pixels, which are counted from there
-        forward = np.diag((scale, scale, 1.0)) @ self.place @ np.diag((1 / columns, 1 / rows, 1.0))
-        forward = np.linalg.inv(middles) @ forward @ middles
+        forward = between_middles(np.diag((scale, scale, 1.0)) @ self.place @ np.diag((1 / columns, 1 / rows, 1.0)))
         return np.asarray(cv2.warpPerspective(mask, forward, size, flags=cv2.INTER_NEAREST), np.uint8)
 
     @property
@@ -73,6 +71,12 @@ class Page:
         if self.place is None:
             return np.diag((self.width / columns, self.height / rows, 1.0))
         return self.place @ np.diag((1 / columns, 1 / rows, 1.0))
+
+
+def between_middles(mapping: Matrix) -> Matrix:
+    """A map of places, float64 `[3, 3]`, as OpenCV takes it, which counts from the middles of pixels and not from their edges."""
+    middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return np.asarray(np.linalg.inv(middles) @ mapping @ middles, np.float64)
 
 
 def reduced(values: NDArray[T], working_size: int) -> NDArray[T]:

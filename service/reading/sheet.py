@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.reading.decode import decode_colours
 from service.reading.outline import likeliest_outline
 from service.reading.paper import shrunk
-from service.reading.picture import Page
+from service.reading.picture import Page, between_middles
 from service.reading.types import Box, Grey
 
 THUMB = 256
@@ -118,15 +118,12 @@ def _from_above(page: Page, quad: Floats, outline: Floats, margin: int) -> tuple
     lengths = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)
     across, down = (lengths[:2] + lengths[2:]) / 2
     there = np.array([(0, 0), (across, 0), (across, down), (0, down)], np.float32) + margin
-    to_page = cv2.getPerspectiveTransform(there, quad)
+    to_page = np.asarray(cv2.getPerspectiveTransform(there, quad), np.float64)
     size = round(across) + 2 * margin, round(down) + 2 * margin
-    middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # of pixels, which are counted from there
-    back = np.linalg.inv(middles) @ to_page @ middles
-    grey = cv2.warpPerspective(
-        page.grey, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    grey = cv2.warpPerspective(page.grey, between_middles(to_page), size, flags=way, borderMode=cv2.BORDER_REPLICATE)
     moved = cv2.perspectiveTransform(outline[:, None], np.linalg.inv(to_page))[:, 0]
-    return page.part(np.asarray(grey, np.uint8), np.asarray(to_page, np.float64)), np.asarray(moved, np.float32)
+    return page.part(np.asarray(grey, np.uint8), to_page), np.asarray(moved, np.float32)
 
 
 def _hues(colours: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[Grey, Grey]:
