@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainer.errors import TrainerError
-from trainer.recipe import LARGE, LineRecipe, Recipe
+from trainer.recipe import LARGE, TUNED, LineRecipe, Recipe
 
 LARGE_HELP = "larger teachers along with the students, and longer: for a machine with an accelerator"
 _NPZ = "written by `service read … --npz`; may be given again"
@@ -70,7 +71,11 @@ def add_lines(commands: Any) -> argparse.ArgumentParser:
         help="go on with the run in that folder; begin one if there is none or it is done",
     )
     add_line_epochs(parser)
-    parser.add_argument("--large", action="store_true", help=LARGE_HELP)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--large", action="store_true", help=LARGE_HELP)
+    size.add_argument(
+        "--tune", action="store_true", help="go on with the version's own reader of lines, by small steps"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="train on N lines an epoch only")
     parser.add_argument("--seed", type=int, help="the one that was given to train")
     parser.add_argument("--validation", type=int, metavar="N", help="the number that was given to train")
@@ -91,9 +96,11 @@ def add_line_epochs(parser: argparse.ArgumentParser, more: str = "") -> None:
     )
 
 
-def line_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the command line sets of the recipe's `lines`; nothing where it does not."""
+def line_recipe(arguments: argparse.Namespace, tuned: int | None = None) -> dict[str, Any]:
+    """What the command line sets of the recipe's `lines`; nothing where it does not. `tuned`: the version that they begin with."""
     changed: dict[str, Any] = LARGE["lines"].model_dump() if arguments.large else {}
+    if tuned is not None:
+        changed |= TUNED | {"begun_with": tuned}
     if arguments.line_epochs is not None:
         changed |= {"epochs": arguments.line_epochs}
     if arguments.limit is not None:
@@ -149,25 +156,27 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 def _lines(arguments: argparse.Namespace) -> None:
     from trainer import line_fit
     from trainer.data import load_mnist
-    from trainer.lines import of_run
+    from trainer.lines import of_run, weights_of
     from trainer.manifest import libraries, source_commit
     from trainer.model import choose_precision
     from trainer.npz import load_pictures
     from trainer.progress import say
-    from trainer.recalibrate import release_with_lines
+    from trainer.recalibrate import open_manifest, release_with_lines
     from trainer.runs import Run, RunConfig
 
+    artifact: Path = arguments.artifact
+    tuned = open_manifest(artifact) if arguments.tune else None
     mnist = load_mnist(arguments.data, check=not arguments.any_data)
     given: dict[str, Any] = {
         name: value for name in ("seed", "validation", "precision") if (value := getattr(arguments, name)) is not None
     }
-    words = ["--large"] if arguments.large else []
+    words = ["--large"] if arguments.large else [f"{tuned.version} --tune"] if tuned else []
     words += [
         f"--{name.replace('_', '-')} {value}"
         for name in ("seed", "validation", "precision", "line_epochs", "limit")
         if (value := getattr(arguments, name)) is not None
     ]
-    given |= line_recipe(arguments)
+    given |= line_recipe(arguments, tuned.version if tuned else None)
     recipe = checked_recipe(given)
     run = Run.resumed(arguments.run, given, mnist.sha256) if arguments.resume else None
     if run is None:
@@ -185,10 +194,11 @@ def _lines(arguments: argparse.Namespace) -> None:
             ),
         )
     with run.held():
-        line_fit.train_lines(run, mnist)
+        line_fit.train_lines(run, mnist, functools.partial(weights_of, artifact) if tuned else None)
+        before = tuned.lines.lines_seen if tuned and tuned.lines else 0
         measured = [load_pictures(path) for path in arguments.measure]
         folder = release_with_lines(
-            arguments.artifact, of_run(run, mnist), mnist, arguments.artifacts, arguments.verify, measured
+            artifact, of_run(run, mnist, before), mnist, arguments.artifacts, arguments.verify, measured
         )
         run.published(int(folder.name))
 

@@ -37,9 +37,12 @@ class Marks:
     none: float
 
 
-def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
+def train_lines(
+    run: Run, mnist: Mnist, begin: Callable[[Any], list[NDArray[np.float32]]] | None = None
+) -> tuple[Any, History]:
     """Trains from the run's newest checkpoint, or from the start, to the recipe's last epoch.
 
+    `begin`: what a Keras model begins with, given that, where it does not begin at random.
     Returns the Keras model with averaged weights, float32, and the history, a row an epoch. Raises `RunError`.
     """
     recipe = run.config.recipe
@@ -53,6 +56,8 @@ def train_lines(run: Run, mnist: Mnist) -> tuple[Any, History]:
             tutor.restore(tutors_part(state))
         say(f"resumed after epoch {len(history)} of {lines.epochs}")
     else:
+        if begin:
+            tower.begin(begin(tower.model))
         say(f"training in {run.config.precision}: {lines.chunks * lines.lines:,} lines an epoch, {lines.epochs} epochs")
     if len(history) == lines.epochs:
         return tower.averaged, history

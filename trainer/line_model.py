@@ -105,6 +105,11 @@ class LineTower:
             if generator is not None:
                 generator.state.assign([self._recipe.seed + 100 * i, epoch << 20])
 
+    def begin(self, weights: list[NDArray[np.float32]]) -> None:
+        """Begins with these weights, in the order of Keras' `get_weights`."""
+        self.model.set_weights(weights)
+        self.averaged.set_weights(weights)
+
     def state(self) -> Arrays:
         """All that training goes on from, by name."""
         return state_of([self.model], [self.averaged], self.optimizer)

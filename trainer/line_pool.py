@@ -99,7 +99,9 @@ def write_chunk(given: Sources, recipe: Recipe, number: int, count: int, *, plai
     stocks = [own[0], own[0], own[1], own[1], mixed, own[int(rng.integers(2, 4))]]
     stocks = [stock for stock in stocks if len(stock.images)]
     return [
-        write_string(own[0], rng, spoil=0.5) if rng.random() < lines.strings else write_line(stocks, rng)
+        write_string(own[0], rng, spoil=0.5)
+        if rng.random() < lines.strings
+        else write_line(stocks, rng, cursive=lines.cursive)
         for _ in range(count)
     ]
 

@@ -26,6 +26,9 @@ from trainer.writing import Written
 SIGNATURE = "lines"
 Traced = Callable[[Any], dict[str, Any]]
 """Traced by TensorFlow: uint8 `[N, 32, W]` → `log_probabilities` float32 `[N, ceil(W / 2), 11]`."""
+_FROZEN = "/ReadVariableOp/resource"
+_PLACES = {"convolution": 0, "Cast_2": 1, "Reshape": 1, "Cast_3": 2, "Cast": 3, "Cast_1": 4}
+"""How a frozen Keras layer names its weights, and where they are among them: kernel, factor or bias, term, mean, variance."""
 _FAVOURS = tuple(k / 8 for k in range(17))
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(3.0), 46))
 
@@ -38,8 +41,11 @@ class Lines:
     record: LineReader
 
 
-def of_run(run: Run, mnist: Mnist) -> Lines:
-    """As the run's newest checkpoint left it, calibrated on lines of digits that were held out. Raises as `lines_of`."""
+def of_run(run: Run, mnist: Mnist, before: int = 0) -> Lines:
+    """As the run's newest checkpoint left it, calibrated on lines of digits that were held out. Raises as `lines_of`.
+
+    `before`: lines that were seen by the network that the run began with.
+    """
     model, history = lines_of(run)
     recipe = lines_recipe(run.config.recipe)
     held_out = held_out_lines(mnist, run.config.recipe)
@@ -64,7 +70,7 @@ def of_run(run: Run, mnist: Mnist) -> Lines:
         favour=favour / temperature,
         command=run.config.command,
         source_commit=run.config.source_commit,
-        lines_seen=len(history) * recipe.chunks * recipe.lines,
+        lines_seen=before + len(history) * recipe.chunks * recipe.lines,
         validation=LineMeasurement(
             lines=len(held_out), accuracy=marks.lines, apart=marks.apart, none=marks.none, ece=ece
         ),
@@ -85,6 +91,28 @@ def of_artifact(artifact: Path, manifest: Manifest) -> Lines | None:
         return dict(loaded.signatures[SIGNATURE](lines=images))  # a closure: a signature does not keep its model alive
 
     return Lines(network, manifest.lines)
+
+
+def weights_of(artifact: Path, model: Any) -> list[NDArray[np.float32]]:
+    """The weights of a published version's reader of lines, as `set_weights` of a Keras `model` of its shape takes them.
+
+    Raises `TrainerError` where the version has no such reader, or one of another shape.
+    """
+    tf: Any = importlib.import_module("tensorflow")
+    loaded: Any = tf.saved_model.load(str(artifact))
+    if SIGNATURE not in loaded.signatures:
+        raise TrainerError(f"{artifact}: has no signature `{SIGNATURE}`")
+    layers: dict[str, dict[int, NDArray[np.float32]]] = {}  # in their order, each with its weights by their places
+    for function in loaded.signatures[SIGNATURE].graph.as_graph_def().library.function:
+        for node in function.node_def:
+            layer, _, variable = node.name.removesuffix(_FROZEN).rpartition("/")
+            if node.op == "Const" and node.name.endswith(_FROZEN) and variable in _PLACES:
+                layers.setdefault(layer, {})[_PLACES[variable]] = tf.make_ndarray(node.attr["value"].tensor)
+    weights = [layer[place] for layer in layers.values() for place in sorted(layer)]
+    expected = [tuple(weight.shape) for weight in model.weights]
+    if [weight.shape for weight in weights] != expected:
+        raise TrainerError(f"{artifact}: its reader of lines is not of the shape that the recipe has")
+    return weights
 
 
 def of_newest(root: Path) -> Lines | None:

@@ -105,9 +105,18 @@ def ink(
     edge = margin + pen / 2
     width, tall = ((high - low) * scale + 2 * edge).astype(int) + 1
     over = 4 if height < 50 else 2 if height < 200 else 1  # supersampling: thin pens on small pictures keep their greys
-    canvas = np.zeros((tall * over, width * over), np.uint8)
+    placed = [(stroke - low) * scale + edge for stroke in strokes]
+    canvas = inked(placed, (width * over, tall * over), pen, over, pressure)
+    return np.asarray(cv2.resize(canvas, (width, tall), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def inked(
+    strokes: list[Stroke], size: tuple[int, int], pen: float, over: int, pressure: NDArray[np.float64] | None
+) -> NDArray[np.uint8]:
+    """The strokes, in pixels, on a canvas of `size` (width, height) pixels that are `over` times smaller; else as `ink`."""
+    canvas = np.zeros((size[1], size[0]), np.uint8)
     for stroke in strokes:
-        line = np.round(((stroke - low) * scale + edge) * over * 16).astype(np.int32)
+        line = np.round(stroke * over * 16).astype(np.int32)
         if pressure is None:
             cv2.polylines(canvas, [line.reshape(-1, 1, 2)], False, 255, max(1, round(pen * over)), cv2.LINE_AA, 4)
             continue
@@ -116,7 +125,7 @@ def ink(
         for at in range(0, len(line) - 1, 3):  # a few points at a time: one width a piece
             piece = line[at : at + 4].reshape(-1, 1, 2)
             cv2.polylines(canvas, [piece], False, 255, int(widths[at]), cv2.LINE_AA, 4)
-    return np.asarray(cv2.resize(canvas, (width, tall), interpolation=cv2.INTER_AREA), np.uint8)
+    return canvas
 
 
 def drawn(strokes: list[Stroke], rng: np.random.Generator, pens: tuple[float, float] = (3.0, 9.0)) -> NDArray[np.uint8]:

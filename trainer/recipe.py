@@ -51,6 +51,7 @@ class LineRecipe(_Frozen):
     """
 
     seed: int = 1
+    begun_with: int | None = None  # a version, whose reader of lines is trained on
     network: LineNetwork = LineNetwork()
     teacher: LineNetwork | None = None
     epochs: int = Field(7, ge=1)
@@ -72,6 +73,7 @@ class LineRecipe(_Frozen):
     distillation_temperature: float = 1.5
 
     strings: float = Field(0.15, ge=0, le=1)  # share of the lines that are strings of MNIST's digits and nothing else
+    cursive: float = Field(0.3, ge=0, le=1)  # share of the other numbers that one hand writes from beginning to end
     # Digits taken anew for every chunk, distorted as the recipe says but for these.
     mnist_digits: int = 14_000
     drawn_digits: int = 7_000
@@ -177,3 +179,11 @@ LARGE: dict[str, Any] = {
     ),
 }
 """What `--large` changes, for a machine with an accelerator: larger teachers, trained along with the students, and longer."""
+
+TUNED: dict[str, Any] = {
+    "network": LARGE["lines"].network.model_dump(),
+    "learning_rate": 8e-4,
+    "warmup_steps": 100,
+    "average_momentum": 0.999,
+}
+"""What `lines --tune` changes of the recipe for lines: it goes on with a reader of lines that `--large` made, on any machine."""

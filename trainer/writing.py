@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.cursive import write_cursive
 from trainer.hand import (
     DIGIT,
     MARGIN,
@@ -52,8 +53,11 @@ class Written:
     apart: bool
 
 
-def write_line(stocks: list[Stock], rng: Random) -> Written:
-    """One line: mostly a number, of digits of one of the `stocks` or of all, seldom something without any digit."""
+def write_line(stocks: list[Stock], rng: Random, *, cursive: float = 0.0) -> Written:
+    """One line: mostly a number, of digits of one of the `stocks` or of all, seldom something without any digit.
+
+    `cursive`: the share of the numbers that one hand writes from beginning to end.
+    """
     line = Line(rng)
     kind = rng.random()
     if kind < 0.06:
@@ -61,7 +65,10 @@ def write_line(stocks: list[Stock], rng: Random) -> Written:
     else:
         if rng.random() < 0.1:
             before_number(line, rng)
-        _number(line, stocks, rng)
+        if rng.random() < cursive:
+            write_cursive(line, _digits(rng), rng)
+        else:
+            _number(line, stocks, rng)
         if rng.random() < 0.38:
             after_number(line, rng)
     return _finished(line, rng)
@@ -139,6 +146,18 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
         line.digits.append(digit)
         line.middles.append((here[0] + here[1] - 1) / 2)
         before = here
+
+
+def _digits(rng: Random) -> list[int]:
+    """A number's digits: any, but that some come again at once and that many numbers end in zeros."""
+    digits: list[int] = []
+    for _ in range(int(rng.integers(1, MOST_DIGITS + 1))):
+        wanted = _wanted(digits[-1] if digits else -1, rng)
+        digits.append(int(rng.integers(10)) if wanted is None else wanted)
+    if len(digits) > 2 and rng.random() < 0.18:
+        zeros = int(rng.integers(2, 5))
+        digits[-zeros:] = [0] * min(zeros, len(digits))
+    return digits
 
 
 def _wanted(last: int, rng: Random) -> int | None:

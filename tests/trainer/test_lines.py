@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +214,32 @@ def staged(
         return np.asarray(logits - np.log(np.exp(logits).sum(2, keepdims=True)), np.float32)
 
     return folder, expected, digits.count_params() + reader.count_params()
+
+
+def test_a_run_goes_on_with_a_published_reader(
+    staged: tuple[Path, Callable[[NDArray[np.uint8]], NDArray[np.float32]], int], tmp_path: Path
+) -> None:
+    folder, expected, _ = staged
+    reader = build_lines(TINY.network, TINY, "float32")
+    reader.set_weights(lines.weights_of(folder, reader))
+    pictures = np.random.default_rng(2).integers(0, 256, (3, 32, 90)).astype(np.uint8)
+    logits = of_model(reader)(pictures) / 2
+    named = logits - np.log(np.exp(logits).sum(2, keepdims=True))
+    np.testing.assert_allclose(named, expected(pictures), atol=1e-4)
+    still = TINY.model_copy(update={"learning_rate": 0.0, "epochs": 1, "begun_with": 3})
+    run = Run.start(tmp_path / "run", CONFIG.model_copy(update={"recipe": Recipe(lines=still, validation=20)}))
+    model, _ = train_lines(run, MNIST, functools.partial(lines.weights_of, folder))
+    for mine, other in zip(model.trainable_weights, reader.trainable_weights, strict=True):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), atol=1e-5)
+    assert lines.of_run(run, MNIST, before=100).record.lines_seen == 124
+
+
+def test_a_reader_of_another_shape_is_told(
+    staged: tuple[Path, Callable[[NDArray[np.uint8]], NDArray[np.float32]], int],
+) -> None:
+    other = LineNetwork(filters=(4, 4, 6, 6, 8, 8), features=14, reach=(1, 2))
+    with pytest.raises(TrainerError, match="not of the shape"):
+        lines.weights_of(staged[0], build_lines(other, TINY, "float32"))
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 168), (3, 32, 50), (2, 32, 401)])
