@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from service.errors import DigitsError
-from service.model.entries import Answer, Doubtful, Entry, Opinions, Outcome, Questions, Second, waited
+from service.model.entries import Answer, Entry, Opinions, Outcome, Second, waited
 from service.reading.reader import Reader
+from service.reading.steps import Doubtful, Questions
 from service.reading.types import Prepared
 
 Item = Prepared | Questions | Doubtful | DigitsError

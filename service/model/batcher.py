@@ -19,12 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from service.errors import DigitsError, Draining, ModelFailed, PictureError
 from service.model.batch import Batch
 from service.model.cost import cost_of, effort_beside
-from service.model.entries import Answer, Doubtful, Entry, NumberAnswer, Questions, deliver
+from service.model.entries import Answer, Entry, NumberAnswer, deliver
 from service.model.gate import DECODERS, Gate
 from service.model.handover import Handover
 from service.model.numbers import Numbers
 from service.model.queue import PUT_AWAY, Observer, Queue
 from service.reading.reader import Reader
+from service.reading.steps import Doubtful, Questions
 from service.reading.types import Grey, Prepared
 
 log = logging.getLogger(__name__)

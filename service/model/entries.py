@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import DigitsError
+from service.reading.steps import Doubtful, Questions
 from service.reading.texts import SecondOpinions
 from service.reading.types import DigitReading, Grey, NumberReading, Prepared
 
@@ -35,20 +36,6 @@ class NumberAnswer:
 def waited(reading: DigitReading | NumberReading, seconds: float) -> float:
     """The part of the `seconds` that a picture took in which nothing was done for it."""
     return max(0.0, seconds - reading.decode_seconds - reading.ink_seconds - reading.model_seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """Tiles of a number's lines, as the model is shown them: uint8 `[N, 32, W]`."""
-
-    tiles: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Doubtful:
-    """Digits of a number, to be looked at by themselves: uint8 `[M, 28, 28]`."""
-
-    pictures: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,12 +21,11 @@ from numpy.typing import NDArray
 
 from service.errors import Draining, ModelFailed, PictureError
 from service.model.cost import effort_of
-from service.model.entries import Doubtful, Entry, NumberAnswer, Opinions, Questions, Second, waited
+from service.model.entries import Entry, NumberAnswer, Opinions, Second, waited
 from service.model.queue import PUT_AWAY, Queue
-from service.reading.glance import glance
-from service.reading.looks import SeenPage
 from service.reading.numbers import WORKING_SIZE, PreparedNumber
 from service.reading.reader import Reader
+from service.reading.steps import Doubtful, Questions, step
 from service.reading.texts import SecondOpinions
 from service.reading.types import Grey, NumberReading
 
@@ -88,25 +88,16 @@ class Numbers:
         size = min(effort, LARGEST_PAGE) * BYTES_OF_A_PIXEL + prepared.questions.nbytes
         gate.let_go(-size)
         try:
-            seen, seconds = await self._look(prepared)
-            if seen.doubted:
-                prepare = functools.partial(self._reader.prepare_sheet, picture, prepared)
-                sheet = await _beside(self._conclusions, prepare)
-                if sheet is not None:
-                    on_sheet, more = await self._look(sheet)
-                    seen, seconds = seen.likelier(on_sheet), seconds + more
-            further = await self._ask(seen.questions)
-            name = functools.partial(self._reader.name_lines, seen, further.named)
-            named = await _beside(self._conclusions, name)
-            opinions, alone = await self._ask_alone(named.doubtful)
-            conclude = functools.partial(
-                self._reader.conclude_number,
-                named,
-                opinions,
-                model_seconds=seconds + further.seconds + alone,
-                explain=explain,
-            )
-            return await _beside(self._conclusions, conclude)
+            steps = self._reader.number_steps(picture, prepared, explain=explain)
+            seconds = 0.0
+            asked = await _beside(self._conclusions, functools.partial(step, steps))
+            while not isinstance(asked, NumberReading):
+                answer, taken = await (
+                    self._ask(asked.tiles) if isinstance(asked, Questions) else self._ask_alone(asked.pictures)
+                )
+                seconds += taken
+                asked = await _beside(self._conclusions, functools.partial(step, steps, answer))
+            return replace(asked, model_seconds=seconds)
         finally:
             gate.let_go(size)
 
@@ -117,30 +108,20 @@ class Numbers:
         self._queue.gate.decoded(effort, time.perf_counter() - started)
         return prepared
 
-    async def _look(self, prepared: PreparedNumber) -> tuple[SeenPage, float]:
-        """The first look at a page, and the seconds that the model took over it."""
-        glimpsed = await self._ask(glance(prepared))
-        if len(glimpsed.named):
-            glanced = functools.partial(self._reader.glanced, prepared, glimpsed.named)
-            prepared = await _beside(self._conclusions, glanced)
-        first = await self._ask(prepared.questions)
-        look = functools.partial(self._reader.first_look, prepared, first.named)
-        return await _beside(self._conclusions, look), glimpsed.seconds + first.seconds
-
-    async def _ask(self, tiles: NDArray[np.uint8]) -> Opinions:
-        """The model's opinions of uint8 `[N, 32, W]`. The next entry is queued when the one before it is answered."""
-        named = [self._reader.name_columns(tiles[:0])]
+    async def _ask(self, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        """The model's answers to uint8 `[N, 32, W]`, and its seconds. The next entry is queued when the one before is answered."""
+        named: list[NDArray[np.float32]] = []
         seconds = 0.0
         for start in range(0, len(tiles), self._chunk):
             questions = Questions(tiles[start : start + self._chunk])
             opinions: Opinions = await self._queued(questions, TILE_COST * len(questions.tiles))
             named.append(opinions.named)
             seconds += opinions.seconds
-        return Opinions(np.concatenate(named), seconds)
+        return np.concatenate(named), seconds
 
     async def _ask_alone(self, doubtful: NDArray[np.uint8]) -> tuple[SecondOpinions, float]:
-        """The same of single digits, uint8 `[M, 28, 28]`, and the seconds that the model took over them."""
-        given = [self._reader.second_opinions(doubtful[:0])]
+        """The same of single digits, uint8 `[M, 28, 28]`."""
+        given: list[SecondOpinions] = []
         seconds = 0.0
         for start in range(0, len(doubtful), NUMBER_PLACES):
             item = Doubtful(doubtful[start : start + NUMBER_PLACES])

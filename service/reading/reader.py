@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from service.reading.glance import glance, glanced
 from service.reading.ink import ROOMY
 from service.reading.looks import SeenPage, first_look
 from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet
+from service.reading.steps import Doubtful, Questions, Steps, step
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
 from service.reading.types import (
@@ -146,18 +148,33 @@ class Reader:
 
     def number(self, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
         """Reads a page of digits, an encoded file or a grey array. Raises `PictureError`, or `NoNumbers` as `name_columns`."""
-        asked = _Asked()
-        prepared = self.prepare_number(picture)
-        seen = self._seen(prepared, asked)
+        steps = self.number_steps(picture, self.prepare_number(picture), explain=explain)
+        seconds = 0.0
+        asked = step(steps)
+        while not isinstance(asked, NumberReading):
+            started = time.perf_counter()
+            answer = (
+                self._name_all(asked.tiles) if isinstance(asked, Questions) else self.second_opinions(asked.pictures)
+            )
+            seconds += time.perf_counter() - started
+            asked = step(steps, answer)
+        return replace(asked, model_seconds=seconds)
+
+    def number_steps(self, picture: bytes | Grey, prepared: PreparedNumber, *, explain: bool) -> Steps:
+        """What is done with a picture that has been prepared, in steps, between which the model is asked. Raises `PictureError`.
+
+        `Questions` are to be answered as `name_columns` does, `Doubtful` as `second_opinions`. How long that takes the reading
+        does not tell.
+        """
+        seen = yield from self._seen(prepared)
         if seen.doubted:
             sheet = self.prepare_sheet(picture, prepared)
-            seen = seen if sheet is None else seen.likelier(self._seen(sheet, asked))
-        with asked:
-            answers = self._name_all(seen.questions)
-        named = self.name_lines(seen, answers)
-        with asked:
-            opinions = self.second_opinions(named.doubtful)
-        return self.conclude_number(named, opinions, model_seconds=asked.seconds, explain=explain)
+            if sheet is not None:
+                seen = seen.likelier((yield from self._seen(sheet)))
+        named = self.name_lines(seen, (yield from self._named(seen.questions)))
+        doubtful = named.doubtful
+        opinions = (yield Doubtful(doubtful)) if len(doubtful) else self.second_opinions(doubtful)
+        return self.conclude_number(named, opinions, explain=explain)
 
     def prepare_number(self, picture: bytes | Grey) -> PreparedNumber:
         """Everything before the model, which is to be asked about `glance`, then its `questions`. Raises `PictureError`."""
@@ -190,36 +207,24 @@ class Reader:
             return SecondOpinions(np.zeros((0, 10), np.float32), np.zeros(0, np.float32))
         return SecondOpinions(*self._model.digits(doubtful))
 
-    def _seen(self, prepared: PreparedNumber, asked: _Asked) -> SeenPage:
-        with asked:
-            answers = self._name_all(glance(prepared))
-        prepared = self.glanced(prepared, answers)
-        with asked:
-            answers = self._name_all(prepared.questions)
-        return self.first_look(prepared, answers)
+    def _seen(self, prepared: PreparedNumber) -> Generator[Questions, Any, SeenPage]:
+        """The first look at a page."""
+        glimpsed = glance(prepared)
+        if len(glimpsed):
+            prepared = self.glanced(prepared, (yield Questions(glimpsed)))
+        return self.first_look(prepared, (yield from self._named(prepared.questions)))
+
+    def _named(self, tiles: NDArray[np.uint8]) -> Generator[Questions, Any, NDArray[np.float32]]:
+        """What the model says of the tiles, which may be none."""
+        return (yield Questions(tiles)) if len(tiles) else self.name_columns(tiles)
 
     def _name_all(self, questions: NDArray[np.uint8]) -> NDArray[np.float32]:
-        starts = range(0, max(1, len(questions)), _AT_ONCE)
+        starts = range(0, len(questions), _AT_ONCE)
         return np.concatenate([self.name_columns(questions[at : at + _AT_ONCE]) for at in starts])
 
-    def conclude_number(
-        self, named: NamedPage, opinions: SecondOpinions, *, model_seconds: float, explain: bool
-    ) -> NumberReading:
+    def conclude_number(self, named: NamedPage, opinions: SecondOpinions, *, explain: bool) -> NumberReading:
         """Everything after the model: `opinions` are its of the `doubtful` digits."""
-        return conclude_number(named, opinions, self._thresholds, model_seconds=model_seconds, explain=explain)
-
-
-class _Asked:
-    """The `seconds` that were spent within it, in sum."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self) -> None:
-        self._since = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._since
+        return conclude_number(named, opinions, self._thresholds, explain=explain)
 
 
 def _blank(item: Prepared, seconds: float) -> DigitReading:

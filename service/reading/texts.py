@@ -89,9 +89,9 @@ def name_lines(page: SeenPage, answers: NDArray[np.float32], thresholds: Thresho
 
 
 def conclude_number(
-    page: NamedPage, opinions: SecondOpinions, thresholds: Thresholds, *, model_seconds: float, explain: bool
+    page: NamedPage, opinions: SecondOpinions, thresholds: Thresholds, *, explain: bool
 ) -> NumberReading:
-    """Everything after the model; `opinions` are of the page's doubtful digits."""
+    """Everything after the model, of whose time it does not know; `opinions` are of the page's doubtful digits."""
     prepared = page.prepared
     named = _weighed(page, opinions)
     lines = [_line(prepared.page, line) for line in named if line.is_number]
@@ -109,7 +109,7 @@ def conclude_number(
         explanation=_explanation(prepared, candidates) if explain else None,
         decode_seconds=prepared.decode_seconds,
         ink_seconds=prepared.ink_seconds,
-        model_seconds=model_seconds,
+        model_seconds=0.0,
     )
 
 

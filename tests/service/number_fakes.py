@@ -6,7 +6,6 @@ With it the tests of HTTP, queue and command line depend on nothing but what pas
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,6 @@ def conclude_number(
     page: FakePage,
     opinions: SecondOpinions,
     *,
-    model_seconds: float,
     explain: bool,
 ) -> NumberReading:
     at = 0
@@ -98,19 +96,8 @@ def conclude_number(
         explanation=NumberExplanation(png(Image.fromarray(page.ink)), tuple(candidates)) if explain else None,
         decode_seconds=page.decode_seconds,
         ink_seconds=page.ink_seconds,
-        model_seconds=model_seconds,
+        model_seconds=0.0,
     )
-
-
-def number(reader: Reader, picture: bytes | Grey, *, explain: bool = False) -> NumberReading:
-    page = prepare_number(reader, picture)
-    started = time.perf_counter()
-    answers = reader.name_columns(page.questions)
-    seconds = time.perf_counter() - started
-    seen = first_look(reader, page, answers)
-    named = name_lines(reader, seen, answers[:0])
-    opinions = reader.second_opinions(named.doubtful)
-    return conclude_number(reader, named, opinions, model_seconds=seconds, explain=explain)
 
 
 def fake_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +107,6 @@ def fake_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         "first_look": first_look,
         "name_lines": name_lines,
         "conclude_number": conclude_number,
-        "number": number,
     }
     for name, fake in fakes.items():
         monkeypatch.setattr(Reader, name, fake, raising=False)

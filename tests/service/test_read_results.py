@@ -15,7 +15,7 @@ import pytest
 from service.commands.results import Results
 from service.reading.reader import Reader
 from tests.service.fakes import BLANK, ONE, ZERO
-from tests.service.number_fakes import ORDER, number, read
+from tests.service.number_fakes import ORDER, read
 
 pytestmark = pytest.mark.usefixtures("fake_commands")
 
@@ -58,6 +58,8 @@ def test_a_run_goes_on_where_it_was_interrupted(
     out = tmp_path / "results.jsonl"
     pictures: list[int] = []
 
+    number = Reader.number
+
     def interrupted(reader: Reader, picture: bytes) -> Any:
         pictures.append(len(picture))
         if len(pictures) == 3:
@@ -93,6 +95,8 @@ def test_nothing_is_left_to_do_the_second_time(
 def test_a_picture_that_brings_the_program_down_is_one_problem(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    number = Reader.number
+
     def faulty(reader: Reader, picture: bytes) -> Any:
         if picture == BLANK:
             raise IndexError("a fault")
