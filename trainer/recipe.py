@@ -73,7 +73,7 @@ class LineRecipe(_Frozen):
     distillation_temperature: float = 1.5
 
     strings: float = Field(0.15, ge=0, le=1)  # share of the lines that are strings of MNIST's digits and nothing else
-    cursive: float = Field(0.3, ge=0, le=1)  # share of the other numbers that one hand writes from beginning to end
+    cursive: float = Field(0.35, ge=0, le=1)  # share of the other numbers that one hand writes from beginning to end
     # Digits taken anew for every chunk, distorted as the recipe says but for these.
     mnist_digits: int = 14_000
     drawn_digits: int = 7_000

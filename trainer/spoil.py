@@ -19,6 +19,8 @@ def spoilt(picture: Image, rng: Random) -> Image:
     out: NDArray[Any] = _pen(picture.astype(np.float32), rng)
     if rng.random() < 0.05:
         out = _cut(out, rng)
+    if rng.random() < 0.06:
+        out = _worn(out, rng)
     kind = rng.random()
     if rng.random() < 0.08:
         out = _streaks(out, rng)
@@ -98,6 +100,15 @@ def _cut(out: Floats, rng: Random) -> Floats:
         x = int(rng.integers(0, out.shape[1]))
         out[y : y + thick, x : x + int(rng.integers(3, 12))] = 0
     return out
+
+
+def _worn(out: Floats, rng: Random) -> Floats:
+    """Strokes that fade here and there, and in places to nothing, as ink does that is hardly darker than its ground."""
+    grain = rng.uniform(2.5, 8)
+    noise = rng.normal(0, 1, (round(out.shape[0] / grain) + 2, round(out.shape[1] / grain) + 2)).astype(np.float32)
+    field = cv2.resize(noise, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_CUBIC)
+    left = 1 - np.clip((field - rng.uniform(0.9, 1.7)) * rng.uniform(0.5, 3), 0, 1)
+    return np.asarray(out * left, np.float32)
 
 
 def _specks(out: Floats, rng: Random) -> Floats:
