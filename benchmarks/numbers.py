@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from benchmarks import scenes, strings
 from benchmarks.scores import Counts
-from benchmarks.sets import chosen, mnist_arrays
+from benchmarks.sets import chosen, encoded, mnist_arrays
 from trainer import metrics
 
 STRINGS, LINES, NOTES = 2_000, 1_000, 500
 """Pictures in the sets of synthetic strings, of synthetic lines on paper, and in either of those of such on notes on a table."""
 
 NOTES_NAME, ASKEW_NAME = "MNIST lines, notes on a table", "MNIST lines, notes seen askew"
+SIDEWAYS_NAME = "MNIST lines, on their side"
 HEAD = (
     f"{'numbers':42} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
     f"{'distance':>8} {'ECE':>7} {'95 % interval':>18}"
@@ -53,7 +54,7 @@ def number_folders(root: Path, limit: int | None, only: str | None) -> Iterator[
 
 def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
     """Strings of MNIST's test digits, dark on light, one to four such lines on synthetic paper, one to three on notes on a table,
-    upright and askew.
+    upright and askew, and pages and notes on their side.
 
     A string is of the kind `touching` where some neighbours have no free column between them.
     """
@@ -69,6 +70,8 @@ def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple
     for name, askew in ((NOTES_NAME, False), (ASKEW_NAME, True)):
         if not only or only in name:
             yield name, [_note(images, labels, place, askew=askew) for place in chosen(NOTES, limit)]
+    if not only or only in SIDEWAYS_NAME:
+        yield SIDEWAYS_NAME, [_sideways(images, labels, place) for place in chosen(NOTES, limit)]
 
 
 def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int, *, askew: bool) -> NumberSample:
@@ -80,6 +83,18 @@ def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int, *, a
         return scenes.on_table(page.picture, np.random.default_rng([13, place]), table=table, askew=askew)
 
     return NumberSample(lay, page.text, table)
+
+
+def _sideways(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int) -> NumberSample:
+    """A page, or such a note, that was photographed by somebody who held the camera by another side."""
+    random = np.random.default_rng([15, place])
+    if place % 2:
+        upright = _note(images, labels, NOTES + place, askew=False)
+    else:
+        page = strings.on_paper(images, labels, random, lines=(1, 3))
+        upright = NumberSample(page.picture, page.text, "paper")
+    quarters = int(random.choice((1, 3)))
+    return NumberSample(lambda: scenes.turned(encoded(upright), quarters), upright.text, upright.kind)
 
 
 @dataclass(frozen=True)

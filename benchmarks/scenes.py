@@ -66,6 +66,12 @@ def on_table(
     return surface.camera(np.ascontiguousarray(lit, np.float32), random)
 
 
+def turned(picture: bytes, quarters: int) -> bytes:
+    """An encoded picture after so many quarters of a turn to the left, as a JPEG."""
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR))
+    return bytes(cv2.imencode(".jpg", np.ascontiguousarray(np.rot90(pixels, quarters)))[1])
+
+
 def _flat(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """A sheet's corners, from the upper left clockwise, float32 `[4, 2]`."""
     down, across = shape[:2]

@@ -23,10 +23,13 @@ from service.reading.types import Thresholds
 _SIZES = (0.85, 0.92, 1.09, 1.18)  # of the digits' height: what a line is taken for in further looks
 _SURE = 0.98  # a digit, on average: a line that is surer is not looked at again
 _HOPELESS = 0.4  # the same of a line that is none of digits
-_MOST_TILES = 64  # of further looks at a page, the least sure lines first
+_MOST_TILES = 64  # of further looks at a page, the least sure lines first; one of more is not turned
 _FEW, _SHORT = 3, 2  # digits: so few of a page may be chance, so few ones of a line may be a mere stroke
 _DOUBTED = 0.9  # a digit, on average: a page with a line less sure may be a sheet on a table
 _LIKELY = 0.8  # the same, from which on a line speaks for what it is seen in
+_IN_LINE = 2.5  # digits, on average: with no more a page may lie on its side
+_SAID = 0.6  # the same, from which on it says something
+_TURNED, _UPSIDE_DOWN = 0.2, 0.5  # so much more must a page be worth on its side, or upside down, to be taken for that
 _LONG = 1.35  # times as high as the line's digits: a one is not
 _AS_GOOD = 0.95  # of what the whole picture's lines are worth: from there on those of what is surely a sheet are taken
 
@@ -78,8 +81,36 @@ class SeenPage:
         if other > (_AS_GOOD if sheet.sure else 1.0) * own or (
             not own and any(_is_bit(self, line, sheet) for line in self.lines)
         ):
-            return replace(on_sheet, lines=tuple(line for line in on_sheet.lines if not _is_bit(on_sheet, line, sheet)))
+            return on_sheet._without_bits(sheet)
         return self
+
+    def quarters(self, whole: PreparedNumber) -> tuple[int, ...]:
+        """By how many quarters of a whole turn to the left the page, or the sheet in it, may have to be turned to be read.
+
+        It may lie on its side where lines are several and short. A sheet may lie in any way, where it cannot be read surely as it
+        is.
+        """
+        if not 0 < len(self.prepared.questions) <= _MOST_TILES:
+            return ()
+        if whole.sheet is not None:
+            return (1, 3, 2) if any(line.text.certainty < _DOUBTED for line in self.lines) else ()
+        digits = sum(len(line.text.digits) for line in self.lines)
+        return (1, 3) if len(self.lines) > 1 and digits <= _IN_LINE * len(self.lines) else ()
+
+    def unless_turned(self, best: SeenPage, turned: SeenPage) -> SeenPage:
+        """The `best` so far, this page or one that is turned, or another `turned` one, where that is the likeliest by far."""
+        upside_down, sheet = turned.prepared.quarters == 2, turned.prepared.sheet
+        if not upside_down and _longest(turned) <= _SHORT:
+            return best
+        least = _worth(self, sheet) + (_UPSIDE_DOWN if upside_down else _TURNED)
+        if best is not self:
+            least = max(least, _worth(best, best.prepared.sheet))
+        return turned._without_bits(sheet) if _worth(turned, sheet) > least else best
+
+    def _without_bits(self, sheet: Sheet | None) -> SeenPage:
+        if sheet is None:
+            return self
+        return replace(self, lines=tuple(line for line in self.lines if not _is_bit(self, line, sheet)))
 
 
 def _may_be_stroke(text: Text) -> bool:
@@ -114,9 +145,16 @@ def _is_bit(seen: SeenPage, line: SeenLine, sheet: Sheet) -> bool:
     return bool(line.text.digits) and not _counted(seen, line, sheet)
 
 
-def _worth(seen: SeenPage, sheet: Sheet) -> float:
+def _worth(seen: SeenPage, sheet: Sheet | None) -> float:
     lines = [line for line in seen.lines if line.text.certainty >= _HOPELESS]
-    return max(0.0, sum(_counted(seen, line, sheet) * (line.text.certainty - _LIKELY) for line in lines))
+    counts = [len(line.text.digits) if sheet is None else _counted(seen, line, sheet) for line in lines]
+    return max(0.0, sum(count * (line.text.certainty - _LIKELY) for count, line in zip(counts, lines, strict=True)))
+
+
+def _longest(seen: SeenPage) -> int:
+    """How many digits its longest line has, of those that say something and are more than strokes."""
+    texts = [line.text for line in seen.lines if line.text.certainty >= _SAID]
+    return max((len(text.digits) for text in texts if set(text.digits) != {1}), default=0)
 
 
 def first_look(prepared: PreparedNumber, answers: NDArray[np.float32], thresholds: Thresholds) -> SeenPage:

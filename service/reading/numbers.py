@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.decode import decode
+from service.reading.frame import without_frame
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
 from service.reading.picture import Page
@@ -35,6 +36,7 @@ class PreparedNumber:
 
     `mask` uint8 of 0 and 1: the ink at working resolution; None: there is none. `decoded`: the page at the resolution that it was
     decoded to. `outlined`: some ink may be the outline of a sheet. `sheet`: this is no more than that.
+    `quarters` of a whole turn: so far it has been turned to the left.
     """
 
     page: Page
@@ -46,6 +48,7 @@ class PreparedNumber:
     decoded: Page
     outlined: bool
     sheet: Sheet | None = None
+    quarters: int = 0
 
 
 def prepare_number(picture: bytes | Grey, max_pixels: int) -> PreparedNumber:
@@ -65,6 +68,16 @@ def prepare_sheet(picture: bytes | Grey, whole: PreparedNumber, max_pixels: int)
     prepared = _prepared(sheet.page, whole.decode_seconds, sheet.inner)
     seconds = whole.ink_seconds + found + prepared.ink_seconds
     return replace(prepared, ink_seconds=seconds, sheet=sheet)
+
+
+def prepare_turned(whole: PreparedNumber, quarters: int) -> PreparedNumber:
+    """The same of a page that has been prepared, turned to the left by so many quarters of a whole turn."""
+    sheet = whole.sheet
+    page = whole.decoded.turned(quarters)
+    if sheet is not None:
+        sheet = replace(sheet, page=page, inner=np.ascontiguousarray(np.rot90(sheet.inner, quarters)))
+    prepared = _prepared(page, whole.decode_seconds, None if sheet is None else sheet.inner)
+    return replace(prepared, ink_seconds=whole.ink_seconds + prepared.ink_seconds, sheet=sheet, quarters=quarters)
 
 
 def _prepared(decoded: Page, decode_seconds: float, inner: NDArray[np.uint8] | None = None) -> PreparedNumber:
@@ -106,12 +119,14 @@ def _look(grey: Grey, inner: NDArray[np.uint8] | None) -> _Look:
     if ink is None:
         return _Look()
     marks = marks_of(ink.mask)
-    if inner is not None:
-        mask = _without_outline(ink.mask, marks, inner)
-        if mask is not ink.mask:
-            ink, marks = replace(ink, mask=mask), marks_of(mask)
     spans = np.maximum(marks.w[1:], marks.h[1:])
-    return _Look(ink.mask, find_lines(ink, marks), bool(spans.max(initial=0) > _OUTLINE * max(grey.shape)))
+    outlined = bool(spans.max(initial=0) > _OUTLINE * max(grey.shape))
+    mask = without_frame(ink.mask, marks) if inner is None else _without_outline(ink.mask, marks, inner)
+    if mask is not ink.mask:
+        if not mask.any():
+            return _Look(outlined=outlined)
+        ink, marks = replace(ink, mask=mask), marks_of(mask)
+    return _Look(ink.mask, find_lines(ink, marks), outlined)
 
 
 def _without_outline(mask: NDArray[np.uint8], marks: Marks, inner: NDArray[np.uint8]) -> NDArray[np.uint8]:

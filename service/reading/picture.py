@@ -37,6 +37,16 @@ class Page:
         """A part of the page, which `grey` shows in whatever way; `to_page` float64 `[3, 3]` maps its pixels to this page's."""
         return replace(self, grey=grey, place=self._to_whole @ to_page @ np.diag((grey.shape[1], grey.shape[0], 1.0)))
 
+    def turned(self, quarters: int) -> Page:
+        """The page turned to the left by so many quarters of a whole turn, 1 to 3."""
+        rows, columns = self.grey.shape
+        to_page = {
+            1: [[0, -1, columns], [1, 0, 0], [0, 0, 1]],
+            2: [[-1, 0, columns], [0, -1, rows], [0, 0, 1]],
+            3: [[0, 1, 0], [-1, 0, rows], [0, 0, 1]],
+        }[quarters]
+        return self.part(np.ascontiguousarray(np.rot90(self.grey, quarters)), np.array(to_page, np.float64))
+
     def full_size_box(self, box: Box) -> Box:
         """`box` in pixels of the picture where it is given in pixels of `grey`; where that is turned, the box around it."""
         if self.place is None:

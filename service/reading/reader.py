@@ -19,7 +19,7 @@ from service.reading.explain import SALIENCY_QUESTIONS, explanation, occlusions
 from service.reading.glance import glance, glanced
 from service.reading.ink import ROOMY
 from service.reading.looks import SeenPage, first_look
-from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet
+from service.reading.numbers import PreparedNumber, prepare_number, prepare_sheet, prepare_turned
 from service.reading.steps import Doubtful, Questions, Steps, step
 from service.reading.texts import NamedPage, SecondOpinions, conclude_number, name_lines
 from service.reading.tiles import CLASSES, STEP
@@ -166,11 +166,7 @@ class Reader:
         `Questions` are to be answered as `name_columns` does, `Doubtful` as `second_opinions`. How long that takes the reading
         does not tell.
         """
-        seen = yield from self._seen(prepared)
-        if seen.doubted:
-            sheet = self.prepare_sheet(picture, prepared)
-            if sheet is not None:
-                seen = seen.likelier((yield from self._seen(sheet)))
+        seen = yield from self._likeliest(picture, prepared)
         named = self.name_lines(seen, (yield from self._named(seen.questions)))
         doubtful = named.doubtful
         opinions = (yield Doubtful(doubtful)) if len(doubtful) else self.second_opinions(doubtful)
@@ -183,6 +179,10 @@ class Reader:
     def prepare_sheet(self, picture: bytes | Grey, whole: PreparedNumber) -> PreparedNumber | None:
         """The same of the sheet alone that the picture shows, for where its first look is doubted; None: it shows none."""
         return prepare_sheet(picture, whole, self._max_pixels)
+
+    def prepare_turned(self, prepared: PreparedNumber, quarters: int) -> PreparedNumber:
+        """The same of a page that has been prepared, turned to the left by so many quarters of a whole turn."""
+        return prepare_turned(prepared, quarters)
 
     def glanced(self, prepared: PreparedNumber, answers: NDArray[np.float32]) -> PreparedNumber:
         """The page by the model's `answers` to `glance`: without lines and questions, where it is a texture."""
@@ -206,6 +206,21 @@ class Reader:
         if not len(doubtful):
             return SecondOpinions(np.zeros((0, 10), np.float32), np.zeros(0, np.float32))
         return SecondOpinions(*self._model.digits(doubtful))
+
+    def _likeliest(self, picture: bytes | Grey, prepared: PreparedNumber) -> Generator[Questions, Any, SeenPage]:
+        """The first look at the page, or at the sheet that it shows, or at either turned, whichever is the likeliest."""
+        seen = yield from self._seen(prepared)
+        if not seen.doubted:
+            return seen
+        sheet = self.prepare_sheet(picture, prepared)
+        if sheet is not None:
+            seen = seen.likelier((yield from self._seen(sheet)))
+        best = seen
+        for whole in (seen.prepared,) if sheet is None or sheet is seen.prepared else (prepared, sheet):
+            for quarters in seen.quarters(whole):
+                turned = yield from self._seen(self.prepare_turned(whole, quarters))
+                best = seen.unless_turned(best, turned)
+        return best
 
     def _seen(self, prepared: PreparedNumber) -> Generator[Questions, Any, SeenPage]:
         """The first look at a page."""
