@@ -37,8 +37,8 @@ NUMBER_PLACES = 64
 """Places in the queue that a number holds until it is read, and what an entry of it costs at most."""
 
 LARGEST_PAGE = WORKING_SIZE * WORKING_SIZE
-BYTES_OF_A_PIXEL = 6
-"""Of a page that has been prepared: grey, ink, and its lines, and the same of the sheet in it."""
+BYTES_OF_A_PIXEL = 10
+"""Of a page that has been prepared: grey, ink, and its lines, and the same of the sheet in it, and of what has been turned."""
 
 T = TypeVar("T")
 
