@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reading.dividers import dividers
 from service.reading.page import PageInk
 from service.reading.paper import shrunk
 from service.reading.rows import Marks, in_lines, marks_of, typical_height
@@ -55,6 +56,9 @@ def find_lines(page: PageInk, marks: Marks) -> list[Strip]:
     bodies = kept[marks.h[kept] >= _BODY * size]
     if len(bodies) > _MOST_MARKS:
         return []
+    printed = dividers(marks, bodies)
+    if len(printed):
+        kept, bodies = np.setdiff1d(kept, printed), np.setdiff1d(bodies, printed)
     lines, slope = in_lines(marks, bodies, np.setdiff1d(kept, bodies), size)
     return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
 
