@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import scenes, strings
+from benchmarks import forms, scenes, strings
 from benchmarks.scores import Counts
 from benchmarks.sets import chosen, encoded, mnist_arrays
 from trainer import metrics
@@ -20,6 +20,7 @@ STRINGS, LINES, NOTES = 2_000, 1_000, 500
 """Pictures in the sets of synthetic strings, of synthetic lines on paper, and in either of those of such on notes on a table."""
 
 NOTES_NAME, ASKEW_NAME = "MNIST lines, notes on a table", "MNIST lines, notes seen askew"
+FORMS_NAME = "MNIST digits, fields of forms"
 SIDEWAYS_NAME = "MNIST lines, on their side"
 HEAD = (
     f"{'numbers':42} {'pictures':>8} {'right':>8} {'ok':>8} {'right of ok':>11} {'refused':>8} {'errors':>6} "
@@ -54,7 +55,7 @@ def number_folders(root: Path, limit: int | None, only: str | None) -> Iterator[
 
 def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple[str, list[NumberSample]]]:
     """Strings of MNIST's test digits, dark on light, one to four such lines on synthetic paper, one to three on notes on a table,
-    upright and askew, and pages and notes on their side.
+    upright and askew, digits in the fields of forms, and pages and notes on their side.
 
     A string is of the kind `touching` where some neighbours have no free column between them.
     """
@@ -70,6 +71,9 @@ def synthetic(root: Path, limit: int | None, only: str | None) -> Iterator[tuple
     for name, askew in ((NOTES_NAME, False), (ASKEW_NAME, True)):
         if not only or only in name:
             yield name, [_note(images, labels, place, askew=askew) for place in chosen(NOTES, limit)]
+    if not only or only in FORMS_NAME:
+        fields = ((place, forms.FORMS[place % len(forms.FORMS)]) for place in chosen(NOTES, limit))
+        yield FORMS_NAME, [_field(images, labels, place, form) for place, form in fields]
     if not only or only in SIDEWAYS_NAME:
         yield SIDEWAYS_NAME, [_sideways(images, labels, place) for place in chosen(NOTES, limit)]
 
@@ -83,6 +87,12 @@ def _note(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int, *, a
         return scenes.on_table(page.picture, np.random.default_rng([13, place]), table=table, askew=askew)
 
     return NumberSample(lay, page.text, table)
+
+
+def _field(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int, form: forms.Form) -> NumberSample:
+    """A form's field; of ten one is empty."""
+    field = forms.field(images, labels, np.random.default_rng([16, place]), form, empty=place % 10 == place // 10 % 10)
+    return NumberSample(field.picture, field.text, form)
 
 
 def _sideways(images: NDArray[np.uint8], labels: NDArray[np.uint8], place: int) -> NumberSample:

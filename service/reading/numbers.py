@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.decode import decode
-from service.reading.frame import without_frame
+from service.reading.frame import without_boxes, without_frame
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
 from service.reading.picture import Page
@@ -121,12 +122,12 @@ def _look(grey: Grey, inner: NDArray[np.uint8] | None) -> _Look:
     marks = marks_of(ink.mask)
     spans = np.maximum(marks.w[1:], marks.h[1:])
     outlined = bool(spans.max(initial=0) > _OUTLINE * max(grey.shape))
-    mask = without_frame(ink.mask, marks) if inner is None else _without_outline(ink.mask, marks, inner)
-    if mask is not ink.mask:
-        if not mask.any():
-            return _Look(outlined=outlined)
-        ink, marks = replace(ink, mask=mask), marks_of(mask)
-    return _Look(ink.mask, find_lines(ink, marks), outlined)
+    removals = without_boxes, without_frame if inner is None else partial(_without_outline, inner=inner)
+    for without in removals:
+        mask = without(ink.mask, marks)
+        if mask is not ink.mask:
+            ink, marks = replace(ink, mask=mask), marks_of(mask)
+    return _Look(ink.mask, find_lines(ink, marks), outlined) if ink.mask.any() else _Look(outlined=outlined)
 
 
 def _without_outline(mask: NDArray[np.uint8], marks: Marks, inner: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ _TALLEST = 2.0  # digits' heights: two lines are taller together
 _SHARED = 0.3  # of the narrower one's width: marks over one another have so much of their columns in common
 _WHOLE = 1.25  # of a digit's height: the parts of a broken digit reach no further
 _STEEPEST = 0.35  # pixels down for each to the right
+_TELLING = 8  # neighbours: the slope of fewer may be wrong, and lines that are level are tried as well
 _CLEAR = 2.0  # standard errors: a slope below is taken for none
 
 
@@ -57,8 +58,11 @@ def in_lines(
     `bodies` may be digits and make lines; `small` marks belong to the line that they lie in. `size`: of digits, in pixels.
     """
     digits = _mended(marks, bodies, size)
-    slope = _slope(digits, bodies)
+    slope, neighbours = _slope(digits, bodies)
     lines = _lines(digits, bodies, slope, size)
+    if slope and neighbours < _TELLING:
+        level = _lines(digits, bodies, 0.0, size)
+        lines = level if len(level) < len(lines) else lines
     slope = _common_slope(lines, digits)
     _add_small(lines, digits, small, slope)
     return lines, slope
@@ -84,8 +88,8 @@ def _mended(marks: Marks, bodies: NDArray[np.intp], size: float) -> Marks:
     return replace(marks, x=x, y=y, w=right - x, h=bottom - y)
 
 
-def _slope(marks: Marks, bodies: NDArray[np.intp]) -> float:
-    """How much the lines rise or fall, pixels down for each to the right: the median over neighbours."""
+def _slope(marks: Marks, bodies: NDArray[np.intp]) -> tuple[float, int]:
+    """How much the lines rise or fall, pixels down for each to the right: the median over neighbours, and over how many."""
     middle_x, middle_y = marks.x + marks.w / 2, marks.y + marks.h / 2
     slopes = []
     order = bodies[np.argsort(marks.x[bodies])]
@@ -99,7 +103,7 @@ def _slope(marks: Marks, bodies: NDArray[np.intp]) -> float:
             if alike and overlap > 0.4 * min(marks.h[i], marks.h[j]) and middle_x[j] - middle_x[i] > 0.3 * marks.h[i]:
                 slopes.append((middle_y[j] - middle_y[i]) / (middle_x[j] - middle_x[i]))
                 break
-    return float(np.clip(np.median(slopes), -_STEEPEST, _STEEPEST)) if len(slopes) >= 3 else 0.0
+    return float(np.clip(np.median(slopes), -_STEEPEST, _STEEPEST)) if len(slopes) >= 3 else 0.0, len(slopes)
 
 
 def _common_slope(lines: list[list[int]], marks: Marks) -> float:

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.reading.dividers import dividers
+from service.reading.frame import without_boxes
 from service.reading.reader import Reader
 from service.reading.rows import Marks, marks_of
 from tests.drawing import encoded, row_of
@@ -48,6 +49,38 @@ def test_the_digits_in_a_form_are_read_without_what_parts_them(
     released: Reader, kind: str, texts: str, thick: int
 ) -> None:
     assert released.number(encoded(form(texts, kind, thick))).text == texts.replace(" ", "")
+
+
+@pytest.mark.parametrize("kind", ["boxes", "comb"])
+@pytest.mark.parametrize("places", [2, 4, 9])
+@pytest.mark.parametrize("slope", [0.0, 0.02])
+def test_a_form_without_digits_is_empty(released: Reader, kind: str, places: int, slope: float) -> None:
+    grey = form(" " * places, kind)
+    held = cv2.warpAffine(
+        grey, np.array([[1, 0, 0], [slope, 1, 0]], np.float64), grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE
+    )
+    assert released.number(encoded(np.asarray(held, np.uint8))).text == ""
+
+
+def test_a_box_holds_the_digit_that_it_is_for(released: Reader) -> None:
+    assert released.number(encoded(form("8", "boxes"))).text == "8"
+    mask = (form("8", "boxes") < 150).astype(np.uint8)
+    digit = without_boxes(mask, marks_of(mask))
+    assert 40 < np.ptp(np.flatnonzero(digit.any(1))) < 50
+    assert without_boxes(digit, marks_of(digit)) is digit
+
+
+def test_a_digit_that_touches_its_box_is_not_taken_out_with_it() -> None:
+    mask = (form("87", "boxes", 1) < 150).astype(np.uint8)
+    mask[ROOM + 60 : ROOM + HIGH, ROOM + 30 : ROOM + 34] = 1  # the 8 goes down to the line
+    assert without_boxes(mask, marks_of(mask)) is mask
+
+
+@pytest.mark.parametrize("text", ["0", "4", "11", "77", "40", "1001"])
+@pytest.mark.parametrize("pen", [2, 5, 9])
+def test_digits_are_no_boxes(text: str, pen: int) -> None:
+    mask = (np.pad(row_of(text, 60, -6, pen), 10) > 100).astype(np.uint8)
+    assert without_boxes(mask, marks_of(mask)) is mask
 
 
 def marks_and_bodies(picture: Grey) -> tuple[Marks, NDArray[np.intp]]:
