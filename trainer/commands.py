@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -156,7 +155,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 def _lines(arguments: argparse.Namespace) -> None:
     from trainer import line_fit
     from trainer.data import load_mnist
-    from trainer.lines import of_run, weights_of
+    from trainer.lines import Begun, of_run
     from trainer.manifest import libraries, source_commit
     from trainer.model import choose_precision
     from trainer.npz import load_pictures
@@ -194,11 +193,11 @@ def _lines(arguments: argparse.Namespace) -> None:
             ),
         )
     with run.held():
-        line_fit.train_lines(run, mnist, functools.partial(weights_of, artifact) if tuned else None)
-        before = tuned.lines.lines_seen if tuned and tuned.lines else 0
+        begun = Begun(artifact, tuned.lines.lines_seen) if tuned and tuned.lines else None
+        line_fit.train_lines(run, mnist, begun.weights if begun else None)
         measured = [load_pictures(path) for path in arguments.measure]
         folder = release_with_lines(
-            artifact, of_run(run, mnist, before), mnist, arguments.artifacts, arguments.verify, measured
+            artifact, of_run(run, mnist, begun), mnist, arguments.artifacts, arguments.verify, measured
         )
         run.published(int(folder.name))
 

@@ -41,12 +41,28 @@ class Lines:
     record: LineReader
 
 
-def of_run(run: Run, mnist: Mnist, before: int = 0) -> Lines:
+@dataclass(frozen=True)
+class Begun:
+    """The reader of lines of a published version, which a run begins with: where its weights are, and what it has seen."""
+
+    artifact: Path
+    lines_seen: int
+
+    def weights(self, model: Any) -> list[NDArray[np.float32]]:
+        """As `weights_of`."""
+        return weights_of(self.artifact, model)
+
+
+def of_run(run: Run, mnist: Mnist, begun: Begun | None = None) -> Lines:
     """As the run's newest checkpoint left it, calibrated on lines of digits that were held out. Raises as `lines_of`.
 
-    `before`: lines that were seen by the network that the run began with.
+    Where the run was `begun` with a published reader: the mean of both. It reads what the run was for, and what the other did:
+    M. Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022).
     """
     model, history = lines_of(run)
+    if begun:
+        pairs = zip(begun.weights(model), model.get_weights(), strict=True)
+        model.set_weights([(one + other) / 2 for one, other in pairs])
     recipe = lines_recipe(run.config.recipe)
     held_out = held_out_lines(mnist, run.config.recipe)
     answer = of_model(model)
@@ -70,7 +86,7 @@ def of_run(run: Run, mnist: Mnist, before: int = 0) -> Lines:
         favour=favour / temperature,
         command=run.config.command,
         source_commit=run.config.source_commit,
-        lines_seen=before + len(history) * recipe.chunks * recipe.lines,
+        lines_seen=(begun.lines_seen if begun else 0) + len(history) * recipe.chunks * recipe.lines,
         validation=LineMeasurement(
             lines=len(held_out), accuracy=marks.lines, apart=marks.apart, none=marks.none, ece=ece
         ),

@@ -25,7 +25,7 @@ def digit_strokes(
     styles = STYLES[digit] + (IN_NUMBERS.get(digit, ()) if in_number else ())
     shape = styles[int(rng.integers(len(styles))) if style is None else style]
     squeeze = ASPECT.get(digit, 0.68) * rng.uniform(0.75, 1.3)
-    if digit == 0 and rng.random() < 0.15:
+    if digit == 0 and style is None and rng.random() < 0.15:
         squeeze *= 1.8  # the flat zero
     slant = rng.normal(0.08, 0.14)
     return pose([jittered(np.array(points), wobble, rng) for points in shape], squeeze, slant, rng.normal(0.0, 0.06))

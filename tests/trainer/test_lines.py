@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -228,10 +227,12 @@ def test_a_run_goes_on_with_a_published_reader(
     np.testing.assert_allclose(named, expected(pictures), atol=1e-4)
     still = TINY.model_copy(update={"learning_rate": 0.0, "epochs": 1, "begun_with": 3})
     run = Run.start(tmp_path / "run", CONFIG.model_copy(update={"recipe": Recipe(lines=still, validation=20)}))
-    model, _ = train_lines(run, MNIST, functools.partial(lines.weights_of, folder))
+    begun = lines.Begun(folder, 100)
+    model, _ = train_lines(run, MNIST, begun.weights)
     for mine, other in zip(model.trainable_weights, reader.trainable_weights, strict=True):
         np.testing.assert_allclose(mine.numpy(), other.numpy(), atol=1e-5)
-    assert lines.of_run(run, MNIST, before=100).record.lines_seen == 124
+    published = lines.of_run(run, MNIST, begun)
+    assert published.record.lines_seen == 124
 
 
 def test_a_reader_of_another_shape_is_told(
