@@ -16,6 +16,7 @@ from service.reading.ruling import without_rules
 
 _SPECK = 0.2  # of the digits' height: what is smaller in both directions is dirt or a point
 _BODY = 0.4  # of the digits' height: what is at least this tall may be a digit and makes a line
+_SCRAP = 0.5  # of the digits' height: a lower mark at the edge is none
 _MOST_MARKS, _MOST_SPECKS = 3_000, 60_000  # a page with more that could be digits, or more of any kind, is a texture
 _LARGEST = 96  # pixels that a digit's height needs at most
 _COVERED = 64  # of 255: a pixel of the smaller mask is ink where so much of it is
@@ -60,7 +61,17 @@ def find_lines(page: PageInk, marks: Marks) -> list[Strip]:
     if len(printed):
         kept, bodies = np.setdiff1d(kept, printed), np.setdiff1d(bodies, printed)
     lines, slope = in_lines(marks, bodies, np.setdiff1d(kept, bodies), size)
-    return [_strip(page, marks, np.asarray(line), slope, shrink) for line in lines]
+    whole = [line for line in lines if not _is_scrap(marks, line, size)]
+    return [_strip(page, marks, np.asarray(line), slope, shrink) for line in whole]
+
+
+def _is_scrap(marks: Marks, line: list[int], size: float) -> bool:
+    """Whether a line is no more than one low mark at the edge of the page: the corner of a shadow, or a bit of what was cut off."""
+    if len(line) > 1:
+        return False
+    height, width = marks.labels.shape
+    x, y, w, h = (float(side[line[0]]) for side in (marks.x, marks.y, marks.w, marks.h))
+    return h < _SCRAP * size and (x == 0 or y == 0 or x + w == width or y + h == height)
 
 
 def _smaller(page: PageInk, shrink: float) -> PageInk:
