@@ -1,48 +1,24 @@
-"""What is printed around a number: borders of its field at the picture's edges, and rows of boxes and combs, wherever they are.
-
-They would be read as ones and sevens, and hide how large the digits are.
-"""
+"""The borders that a cut left around a number, at the picture's edges: they would be read as ones and sevens."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reading.components import components
 from service.reading.rows import Marks
 
 _LONG = 0.5  # of the picture's side: a border is at least so long
 _RUN = 0.3  # of the picture's side: so long it is straight, to the pixel
 _STRAIGHT = 0.7  # of a frame's area is in such runs
 _ROUND, _CORNER = 0.9, 0.12  # of the picture's sides: what is as large reaches all edges; so large are its corners
-_SMALL = 128  # pixels of the longer side: of so small a picture one field is all
-_RIM, _SHORT = (
-    0.3,
-    0.3,
-)  # so far from the picture's middle, 0.5 being its edge, a bit of a border is; of its side: so short it is
-_SLIVER, _LONGEST_SLIVER = 0.12, 0.7  # of its sides: so thin may a longer one be, but not longer than that
 _NEAR, _MIDDLE = 0.25, 0.12  # of the shorter side: so near to an edge a frame is, but for so much of its area
-_FINE, _FINE_FULL = 14, 9  # times as wide as its lines are thick: a digit is not, nor one that holds something
-_THIN = 0.12  # of its height: what is left of a line that is not quite level or upright is no broader
-_LEAST, _FEW = 24, 64  # pixels: what is not so wide is no row of boxes; marks: so many are looked at
-_WIDE, _HELD = 1.3, 0.3  # times as wide as high: boxes are, unless they hold something, of so much of their height
-_TEETH, _LINES, _ALONG, _END = (
-    0.5,
-    0.85,
-    0.9,
-    0.04,
-)  # of its height: uprights; of its area: lines; of its width: the foot, the ends
+_SMALL = 128  # pixels of the longer side: of so small a picture one field is all
+_FIELD = 0.9, 1.5  # times as wide as high: a field of one digit
+_RIM = 0.3  # of the picture: so far from its middle, at least, a bit of a border is; the edge is at 0.5
+_SHORT = 0.3  # of the picture's side: so short it is
+_SLIVER, _LONGEST_SLIVER = 0.12, 0.7  # of its sides: so thin may a longer one be, but not longer than that
 _WHOLE = 0.95  # of the picture's height: an upright border is at least so high
 _FULL = 0.7  # of the picture's height: where writing is so high, it was cut to its ink, and what is higher is a one
-_FIELD = 0.9, 1.5  # times as wide as high: a field of one digit
-
-
-def without_boxes(mask: NDArray[np.uint8], marks: Marks) -> NDArray[np.uint8]:
-    """The mask, uint8 of 0 and 1, without those of its `marks` that are boxes or combs."""
-    widest = np.argsort(-marks.w[1:], kind="stable")[:_FEW] + 1
-    found = [label for label in widest.tolist() if marks.w[label] >= _LEAST and _is_box_or_comb(marks, label)]
-    return np.where(np.isin(marks.labels, found), 0, mask).astype(np.uint8) if found else mask
 
 
 def without_frame(mask: NDArray[np.uint8], marks: Marks) -> NDArray[np.uint8]:
@@ -102,36 +78,3 @@ def _is_border(marks: Marks, label: int) -> bool:
     level = np.count_nonzero(part, axis=1) >= _RUN * width
     upright = np.count_nonzero(part, axis=0) >= _RUN * height
     return bool(np.count_nonzero(part & (level[:, None] | upright)) >= _STRAIGHT * area)
-
-
-def _is_box_or_comb(marks: Marks, label: int) -> bool:
-    """Whether a mark is made of level and upright lines, with a level one all along its foot or head, and uprights at both ends."""
-    x, y, w, h, area = (int(side[label]) for side in (marks.x, marks.y, marks.w, marks.h, marks.area))
-    full = _holds(marks, label)
-    if w < _WIDE * h and not full:
-        return False
-    part = (marks.labels[y : y + h, x : x + w] == label).astype(np.uint8)
-    run = max(3, round(_TEETH * h))
-    level = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((1, run), np.uint8), borderType=cv2.BORDER_CONSTANT)
-    upright = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((run, 1), np.uint8), borderType=cv2.BORDER_CONSTANT)
-    lines = np.maximum(level, upright)
-    thick = 2 * float(cv2.distanceTransform(np.pad(part, 1), cv2.DIST_L2, 3).max()) - 1
-    if w < (_FINE_FULL if full else _FINE) * thick:
-        return False
-    if np.count_nonzero(lines) < _LINES * area:
-        return False
-    _, rest = components(part & (1 - lines))
-    broad, tall = rest[1:, cv2.CC_STAT_WIDTH], rest[1:, cv2.CC_STAT_HEIGHT]
-    if ((tall > _HELD * h) & (broad > _THIN * h)).any():  # a digit that touches the lines
-        return False
-    ends = max(2, round(_END * w))
-    columns = np.any(upright, axis=0)
-    along = max(np.count_nonzero(half.any(axis=0)) for half in (level[: h // 2], level[h // 2 :]))
-    return bool(along >= _ALONG * w and columns[:ends].any() and columns[-ends:].any())
-
-
-def _holds(marks: Marks, label: int) -> bool:
-    """Whether there is another mark of some size within a mark's box."""
-    x, y, right, bottom = marks.x, marks.y, marks.x + marks.w, marks.y + marks.h
-    within = (x > x[label]) & (y > y[label]) & (right < right[label]) & (bottom < bottom[label])
-    return bool(np.any(within & (marks.h >= _HELD * marks.h[label])))

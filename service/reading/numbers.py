@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.reading.decode import decode
-from service.reading.frame import without_boxes, without_frame
+from service.reading.dividers import without_boxes
+from service.reading.frame import without_frame
 from service.reading.lines import Strip, find_lines
 from service.reading.page import page_ink
 from service.reading.picture import Page

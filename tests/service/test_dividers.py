@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.reading.dividers import dividers
-from service.reading.frame import without_boxes
+from service.reading.dividers import dividers, without_boxes
 from service.reading.reader import Reader
 from service.reading.rows import Marks, marks_of
 from tests.drawing import encoded, row_of
