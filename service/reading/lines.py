@@ -60,6 +60,8 @@ def find_lines(page: PageInk, marks: Marks) -> list[Strip]:
     printed = dividers(marks, bodies)
     if len(printed):
         kept, bodies = np.setdiff1d(kept, printed), np.setdiff1d(bodies, printed)
+        if not len(bodies):
+            return []
     lines, slope = in_lines(marks, bodies, np.setdiff1d(kept, bodies), size)
     whole = [line for line in lines if not _is_scrap(marks, line, size)]
     return [_strip(page, marks, np.asarray(line), slope, shrink) for line in whole]
