@@ -16,16 +16,15 @@ _NARROW, _FULL = 0.2, 0.6  # of its height: a bar is no wider; of its box: it fi
 _THINNEST = 4.0  # pixels: a bar that is no wider may lean a little
 _LOWEST = 6.0  # pixels: of a lower one nothing can be said
 _ALIKE = 0.08  # of the digits' height: so near to each other bars begin and end, that are of one field
-_BEYOND = 0.3, 0.2, 0.1  # of the digits' height: so far above and below them reaches one, each of two, and of more
+_BEYOND, _FAR_BEYOND = (
+    0.1,
+    0.2,
+)  # of the digits' height: so far above and below them sides of boxes reach, and two alone
 _BELOW = 0.15  # of the digits' height: so far below their upper ends those of teeth are
 _ABOVE = 0.4  # of the digits' height: so far above the teeth they may stand
-_TEETH = 3  # so many must be alike
+_BOXES, _TEETH = 2, 3  # so many must be alike
 _MOST = 200  # bars: with more it is a texture
 _EVEN = 0.15  # of their distance: so evenly teeth stand
-_EXACT, _WIDELY = (
-    0.04,
-    0.6,
-)  # of their height: so near to each other those of an empty field begin and end; so wide apart they are
 _LEAST, _FEW = 24, 64  # pixels: what is not so wide is no row of boxes; so many marks are looked at, the widest
 _WIDE, _HELD = 1.3, 0.3  # times as wide as high: boxes are, unless they hold something, of so much of their height
 _FINE, _FINE_FULL = 14, 9  # times as wide as its lines are thick: a digit is not, nor one that holds something
@@ -50,35 +49,24 @@ def dividers(marks: Marks, bodies: NDArray[np.intp]) -> NDArray[np.intp]:
     bars_only[0] = False
     bars = np.flatnonzero(bars_only)
     digits = bodies[~bars_only[bodies]]
-    if not 0 < len(bars) <= _MOST:
+    if not _BOXES <= len(bars) <= _MOST or not len(digits):  # where there is nothing else they are ones
         return bars[:0]
-    bars = bars[np.argsort(x[bars])]
-    if not len(digits):
-        return bars if _are_empty(x[bars], top[bars], bottom[bars]) else bars[:0]
     size = float(np.median(marks.h[digits]))
     found: list[int] = []
-    for chain in _alike(bars, top, bottom, _ALIKE * size + 1):
+    for chain in _alike(bars[np.argsort(x[bars])], top, bottom, _ALIKE * size + 1):
         first, last = top[chain].max(), bottom[chain].min()
         beside = digits[(bottom[digits] > first - _ABOVE * size) & (top[digits] < last)]
         if not len(beside):
             continue
         highest, lowest = np.median(top[beside]), np.median(bottom[beside])
-        beyond = _BEYOND[min(len(chain), len(_BEYOND)) - 1] * size
-        boxes = first < highest - beyond and last > lowest + beyond
+        beyond = (_BEYOND if len(chain) > _BOXES else _FAR_BEYOND) * size
+        boxes = len(chain) >= _BOXES and first < highest - beyond and last > lowest + beyond
         gaps = np.diff(x[chain])
         even = len(chain) >= _TEETH and np.ptp(gaps / gaps.min() - np.round(gaps / gaps.min())) <= 2 * _EVEN
-        teeth = even and first > highest + _BELOW * size and last > lowest - _BEYOND[-1] * size
+        teeth = even and first > highest + _BELOW * size and last > lowest - _BEYOND * size
         if boxes or teeth:
             found += chain
     return np.array(found, np.intp)
-
-
-def _are_empty(x: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[np.float64]) -> bool:
-    """Whether bars, from left to right, with nothing else about are those of an empty field: even and alike, unlike ones."""
-    near = _EXACT * float(np.median(bottom - top)) + 1
-    gaps = np.diff(x)
-    alike = len(x) >= _TEETH and max(np.ptp(top), np.ptp(bottom)) <= 2 * near
-    return bool(alike and np.ptp(gaps) <= _EVEN * gaps.min() and gaps.min() >= _WIDELY * np.median(bottom - top))
 
 
 def _alike(
