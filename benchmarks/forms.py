@@ -123,9 +123,7 @@ def _photographed(cover: Floats, lines: Floats, random: np.random.Generator) -> 
     fibres = surface.grain(height, width, random)
     sheet = np.array(paper, np.float32) * (1 + np.float32(random.uniform(0.004, 0.018)) * fibres[..., None])
     sheet += lines[..., None] * (printed - sheet)
-    hides = cover * np.float32(random.uniform(*pen.cover))
-    hides = np.clip(hides * (1 - np.float32(pen.grain * 0.5) * (1 + np.clip(fibres, -1.5, 1.5))), 0, 1)[..., None]
-    written = sheet + hides * (np.array(pen.colour, np.float32) - sheet)
+    written = surface.written(sheet, cover, pen, fibres, random)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     lit = written * surface.light((x, y), random)[..., None] * surface.tint(random)
     angle = float(np.clip(random.normal(0, 0.8), -2, 2))

@@ -77,9 +77,7 @@ def photograph(
         lines = surface.ruling((x, y), angle, spacing, (float(foot[0]), float(foot[1])), squared)
         printed = np.array(((150, 170, 205), (160, 160, 165), (175, 150, 160))[int(random.integers(3))], np.float32)
         sheet += (lines * np.float32(random.uniform(0.3, 0.75)))[..., None] * (printed - sheet)
-    cover = np.maximum.reduce(covers) * np.float32(random.uniform(*pen.cover))
-    cover = np.clip(cover * (1 - np.float32(pen.grain * 0.5) * (1 + np.clip(fibres, -1.5, 1.5))), 0, 1)[..., None]
-    written = sheet + cover * (np.array(pen.colour, np.float32) - sheet)
+    written = surface.written(sheet, np.maximum.reduce(covers), pen, fibres, random)
     lit = written * surface.light((x, y), random)[..., None] * surface.tint(random)
     return Photo(surface.camera(np.asarray(lit, np.float32), random), width, height, boxes, ground, pen.name)
 

@@ -62,6 +62,13 @@ def ruling(
     return np.asarray(np.maximum.reduce(lines), np.float32)
 
 
+def written(sheet: Floats, cover: Floats, pen: Pen, fibres: Floats, random: np.random.Generator) -> Floats:
+    """The sheet, float32 `[height, width, 3]`, with the pen's ink where the share `cover` of each pixel is written on."""
+    hides = cover * np.float32(random.uniform(*pen.cover))
+    hides = np.clip(hides * (1 - np.float32(pen.grain * 0.5) * (1 + np.clip(fibres, -1.5, 1.5))), 0, 1)[..., None]
+    return np.asarray(sheet + hides * (np.array(pen.colour, np.float32) - sheet), np.float32)
+
+
 def light(grid: tuple[Floats, Floats], random: np.random.Generator) -> Floats:
     """The share of white light that falls on each pixel, `[height, width]`: a gradient, often a shadow's edge, a dim room."""
     height, width = grid[0].shape

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.hand import DIGIT, Line, Random, separator
-from trainer.pens import Stroke, inked, jittered, smooth
+from trainer.pens import Stroke, inked, jittered, moved, smooth
 from trainer.strokes import ASPECT, IN_NUMBERS, STYLES
 
 _OVER = 4  # how much larger strokes are inked
@@ -67,7 +67,7 @@ class Hand:
             odd = () if alone or rng.random() > _ODD else IN_NUMBERS.get(digit, ())
             styles = odd or STYLES[digit]
             style = styles[int(rng.integers(len(styles)))]
-            self.styles[digit] = [_moved(np.array(points), 0.035, rng) for points in style]
+            self.styles[digit] = [moved(np.array(points), 0.035, rng) for points in style]
         wide = self.wide * ASPECT.get(digit, 0.68) * float(np.exp(rng.normal(0, 0.06)))
         strokes = []
         for control in self.styles[digit]:
@@ -77,6 +77,25 @@ class Hand:
                 stroke = _longer(stroke, self.tails * float(rng.uniform(0, 1)))
             strokes.append(stroke * (wide, 1.0))
         return strokes
+
+
+def some_digits(most: int, rng: Random) -> list[int]:
+    """A number's digits, at most so many: any, but that some come again at once and that many numbers end in zeros."""
+    digits: list[int] = []
+    for _ in range(int(rng.integers(1, most + 1))):
+        asked = wanted(digits[-1] if digits else -1, rng)
+        digits.append(int(rng.integers(10)) if asked is None else asked)
+    if len(digits) > 2 and rng.random() < 0.18:
+        zeros = int(rng.integers(2, 5))
+        digits[-zeros:] = [0] * min(zeros, len(digits))
+    return digits
+
+
+def wanted(last: int, rng: Random) -> int | None:
+    """Which digit comes next, where that is not left to chance: the same again, ones above all, or a zero."""
+    if last >= 0 and rng.random() < (0.25 if last == 1 else 0.1):
+        return last
+    return 0 if rng.random() < 0.08 else None
 
 
 def write_cursive(line: Line, digits: list[int], rng: Random) -> None:
@@ -108,14 +127,6 @@ def write_cursive(line: Line, digits: list[int], rng: Random) -> None:
         middles = np.concatenate(upright)[:, 0]
         line.middles.append(float(at[0] + (middles.min() + middles.max()) / 2))
         before, end = max(before, float(every.max() + _WIDEST * pen / 2)), strokes[-1][-1]
-
-
-def _moved(control: Stroke, by: float, rng: Random) -> Stroke:
-    """The control points as a hand has them; corners stay corners."""
-    moved = control + rng.normal(0.0, by, control.shape)
-    corner = np.flatnonzero((control[1:] == control[:-1]).all(1))
-    moved[corner + 1] = moved[corner]
-    return moved
 
 
 def _longer(stroke: Stroke, by: float) -> Stroke:

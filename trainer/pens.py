@@ -31,12 +31,17 @@ def digit_strokes(
     return pose([jittered(np.array(points), wobble, rng) for points in shape], squeeze, slant, rng.normal(0.0, 0.06))
 
 
-def jittered(control: NDArray[np.float64], wobble: float, rng: np.random.Generator) -> Stroke:
-    """The stroke through `control` `[k, 2]`, each point moved by a deviation of `wobble`; corners stay corners."""
-    moved = control + rng.normal(0.0, wobble, control.shape)
+def moved(control: NDArray[np.float64], by: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The control points `[k, 2]`, each moved by a deviation of `by`; corners stay corners."""
+    found = control + rng.normal(0.0, by, control.shape)
     corner = np.flatnonzero((control[1:] == control[:-1]).all(1))
-    moved[corner + 1] = moved[corner]
-    return smooth(moved)
+    found[corner + 1] = found[corner]
+    return found
+
+
+def jittered(control: NDArray[np.float64], wobble: float, rng: np.random.Generator) -> Stroke:
+    """The stroke through `control` `[k, 2]`, each point moved by a deviation of `wobble`."""
+    return smooth(moved(control, wobble, rng))
 
 
 def pose(strokes: list[Stroke], squeeze: float, slant: float, angle: float) -> list[Stroke]:

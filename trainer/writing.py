@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.cursive import write_cursive
+from trainer.cursive import some_digits, wanted, write_cursive
 from trainer.hand import (
     DIGIT,
     MARGIN,
@@ -66,7 +66,7 @@ def write_line(stocks: list[Stock], rng: Random, *, cursive: float = 0.0) -> Wri
         if rng.random() < 0.1:
             before_number(line, rng)
         if rng.random() < cursive:
-            write_cursive(line, _digits(rng), rng)
+            write_cursive(line, some_digits(MOST_DIGITS, rng), rng)
         else:
             _number(line, stocks, rng)
         if rng.random() < 0.38:
@@ -113,8 +113,8 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
     for place in range(count):
         stock = stocks[own if own is not None else int(rng.integers(len(stocks)))]
         last = digit
-        wanted = 1 if hand.bare and rng.random() < 0.35 else _wanted(last, rng)
-        at = _choose(stock, 0 if place >= count - zeros else wanted, rng)
+        asked = 1 if hand.bare and rng.random() < 0.35 else wanted(last, rng)
+        at = _choose(stock, 0 if place >= count - zeros else asked, rng)
         digit, picture = int(stock.labels[at]), stock.images[at]
         if digit == 1:  # mostly a hand has one way to write it
             if hand.bare:
@@ -146,25 +146,6 @@ def _number(line: Line, stocks: list[Stock], rng: Random) -> None:
         line.digits.append(digit)
         line.middles.append((here[0] + here[1] - 1) / 2)
         before = here
-
-
-def _digits(rng: Random) -> list[int]:
-    """A number's digits: any, but that some come again at once and that many numbers end in zeros."""
-    digits: list[int] = []
-    for _ in range(int(rng.integers(1, MOST_DIGITS + 1))):
-        wanted = _wanted(digits[-1] if digits else -1, rng)
-        digits.append(int(rng.integers(10)) if wanted is None else wanted)
-    if len(digits) > 2 and rng.random() < 0.18:
-        zeros = int(rng.integers(2, 5))
-        digits[-zeros:] = [0] * min(zeros, len(digits))
-    return digits
-
-
-def _wanted(last: int, rng: Random) -> int | None:
-    """Which digit comes next, where that is not left to chance: the same again, ones above all, or a zero."""
-    if last >= 0 and rng.random() < (0.25 if last == 1 else 0.1):
-        return last
-    return 0 if rng.random() < 0.08 else None
 
 
 @dataclass(frozen=True)
