@@ -115,9 +115,7 @@ def weights_of(artifact: Path, model: Any) -> list[NDArray[np.float32]]:
     Raises `TrainerError` where the version has no such reader, or one of another shape.
     """
     tf: Any = importlib.import_module("tensorflow")
-    loaded: Any = tf.saved_model.load(str(artifact))
-    if SIGNATURE not in loaded.signatures:
-        raise TrainerError(f"{artifact}: has no signature `{SIGNATURE}`")
+    loaded = _loaded(artifact)
     layers: dict[str, dict[int, NDArray[np.float32]]] = {}  # in their order, each with its weights by their places
     for function in loaded.signatures[SIGNATURE].graph.as_graph_def().library.function:
         for node in function.node_def:
@@ -144,12 +142,19 @@ def of_newest(root: Path) -> Lines | None:
     return None
 
 
-def load(artifact: Path) -> Answer:
-    """The signature of a SavedModel, as a function of arrays. Raises `TrainerError` where it has none."""
+def _loaded(artifact: Path) -> Any:
+    """The SavedModel. Raises `TrainerError` where it reads no lines."""
     tf: Any = importlib.import_module("tensorflow")
     loaded: Any = tf.saved_model.load(str(artifact))
     if SIGNATURE not in loaded.signatures:
         raise TrainerError(f"{artifact}: has no signature `{SIGNATURE}`")
+    return loaded
+
+
+def load(artifact: Path) -> Answer:
+    """The signature of a SavedModel, as a function of arrays. Raises `TrainerError` where it has none."""
+    tf: Any = importlib.import_module("tensorflow")
+    loaded = _loaded(artifact)
     return lambda lines: np.asarray(loaded.signatures[SIGNATURE](lines=tf.constant(lines))["log_probabilities"].numpy())
 
 
